@@ -1,0 +1,225 @@
+// A network with everything that is needed to feed it rightly: the model package.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "liveness/types.hpp"
+
+namespace liveness LIVENESS_PUBLIC {
+
+/// What a network is for.
+enum class Task : std::uint8_t {
+  kPad,       ///< presentation attack detection: class scores of one face crop
+  kDetector,  ///< face detector
+  kOther,     ///< runs through `Model::run` only
+};
+
+/// Channel order that a network was trained on.
+enum class ColorOrder : std::uint8_t { kBgr, kRgb, kGray };
+
+/// What fills the part of a crop that lies outside the frame.
+enum class BorderRule : std::uint8_t {
+  kShift,       ///< nothing does: the crop is shrunk to the frame and shifted inside (publisher's rule of MiniFASNet)
+  kConstant,    ///< one grey level
+  kReplicate,   ///< the nearest pixel of the frame
+  kReflect101,  ///< mirrored without repeating the edge pixel
+};
+
+/// Resize filter; bilinear and area follow OpenCV's INTER_LINEAR and INTER_AREA, Lanczos is its INTER_LANCZOS4.
+enum class ResizeFilter : std::uint8_t { kBilinear, kArea, kLanczos };
+
+/// How pixels become the values that a network reads: value = (pixel / 255 * (high - low) + low - mean[c]) / std[c].
+struct InputContract {
+  int width = 0;
+  int height = 0;
+  ColorOrder color = ColorOrder::kBgr;
+  float low = 0;     ///< value of a pixel of 0 before mean and std
+  float high = 255;  ///< value of a pixel of 255 before mean and std
+  std::vector<float> mean;  ///< one a channel, in the network's channel order
+  std::vector<float> std;   ///< one a channel, never 0
+
+  [[nodiscard]] int channels() const noexcept { return color == ColorOrder::kGray ? 1 : 3; }
+};
+
+/// Linear map from the boxes of one detector convention to the boxes that a network was trained on.
+/// new width = width[0] * w + width[1] * h, new height likewise; the centre moves by shift[0] * w and shift[1] * h.
+struct BoxMap {
+  float width[2] = {1, 0};
+  float height[2] = {0, 1};
+  float shift[2] = {0, 0};
+};
+
+/// Which part of the frame a PAD network wants to see.
+struct CropContract {
+  float scale = 1;      ///< times the face box, greater than 0
+  bool square = false;  ///< true: side = scale * max(w, h); false: scale * w by scale * h, stretched to the input
+  BorderRule border = BorderRule::kShift;
+  std::uint8_t border_value = 0;                     ///< grey level of kConstant
+  ResizeFilter enlarge = ResizeFilter::kBilinear;    ///< filter where the crop is smaller than the input
+  ResizeFilter shrink = ResizeFilter::kBilinear;     ///< filter where it is larger
+  std::string box = "retinaface";                    ///< box convention of the training data
+  std::map<std::string, BoxMap> from;                ///< how boxes of other conventions become that one
+};
+
+/// Two bounds on P(live): at or above `live` the verdict is LIVE, below `spoof` it is SPOOF, between them UNCERTAIN.
+struct ThresholdProfile {
+  float live = 0.5F;
+  float spoof = 0.5F;
+  std::string target;  ///< the error target in words, e.g. "APCER <= 1 %"; "uncalibrated" where nobody measured it
+};
+
+/// How the outputs of a PAD network become P(live).
+struct ScoreContract {
+  std::string output;                ///< name of the graph output that holds the classes
+  std::vector<std::string> classes;  ///< names in index order
+  int live = -1;                     ///< index of the bona fide class
+  bool softmax_inside = false;       ///< true: the outputs already are probabilities
+  float temperature = 1;             ///< logits are divided by it before softmax; greater than 0
+  std::map<std::string, ThresholdProfile> profiles;  ///< at least "balanced"
+};
+
+/// How the outputs of a detector become boxes.
+struct DetectorContract {
+  /// kYunet: per stride the outputs cls, obj, bbox, kps over a grid of points (YuNet); kSsd: anchors with variances.
+  enum class Decode : std::uint8_t { kYunet, kSsd };
+  Decode decode = Decode::kYunet;
+  std::vector<int> strides;
+  std::vector<std::vector<float>> anchor_sizes;  ///< kSsd: sizes in pixels of the input, one list a stride
+  float variances[2] = {0.1F, 0.2F};             ///< kSsd: centre and size
+  bool softmax_scores = false;                   ///< kSsd: class outputs are logits of (background, face)
+  std::map<std::string, std::vector<std::string>> outputs;  ///< role (cls, obj, bbox, kps) to output names, one a stride (one in all for kSsd)
+  float score_threshold = 0.6F;
+  float nms_iou = 0.3F;
+  std::string box = "yunet";  ///< box convention of what it finds
+};
+
+/// An input with its known outputs; the pixels are in the network's own size and colour order.
+struct Golden {
+  std::vector<std::uint8_t> pixels;           ///< height x width x channels
+  std::map<std::string, std::vector<float>> outputs;  ///< by graph output name
+  float tolerance = 1e-3F;                    ///< largest allowed |difference| relative to max(1, largest |output|)
+};
+
+/// Everything whose absence makes integrators feed a network wrongly. Checked when a package is read and when it is written.
+struct Contract {
+  std::string name;     ///< identity in results, e.g. "minifasnet_v2_80"
+  std::string version;  ///< free text
+  Task task = Task::kOther;
+  InputContract input;
+  std::optional<CropContract> crop;          ///< required for Task::kPad
+  std::optional<ScoreContract> score;        ///< required for Task::kPad
+  std::optional<DetectorContract> detector;  ///< required for Task::kDetector
+  std::string licence;     ///< SPDX identifier or a sentence
+  std::string provenance;  ///< where the weights come from and what they were trained on
+  std::string source_sha256;  ///< of the file that was converted; may be empty
+};
+
+/// Instruction set of the CPU engine, slowest first.
+enum class Isa : std::uint8_t { kAuto, kPortable, kAvx2, kAvx512 };
+
+[[nodiscard]] std::string_view to_string(Isa isa) noexcept;
+/// The instruction sets that this machine can run, slowest first; always holds kPortable.
+[[nodiscard]] std::vector<Isa> available_isas();
+/// What kAuto means here: the best one, or what the environment variable LIVENESS_ISA (portable, avx2, avx512) names.
+/// Throws Error(kUnsupported) where it names one that the machine lacks, Error(kInvalidArgument) where it names none.
+[[nodiscard]] Isa default_isa();
+
+/// Name and shape of a graph input or output; shape without the batch axis, in the order of the original file (C, H, W).
+struct TensorInfo {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  [[nodiscard]] std::size_t elements() const noexcept {
+    std::size_t n = 1;
+    for (const auto d : shape) n *= static_cast<std::size_t>(d);
+    return n;
+  }
+};
+
+/// One line of the graph, for people.
+struct NodeInfo {
+  std::string name;
+  std::string type;
+  std::vector<std::int64_t> output_shape;
+  std::int64_t macs = 0;
+  std::int64_t parameters = 0;
+};
+
+/// Figures about a loaded model.
+struct ModelInfo {
+  std::vector<NodeInfo> nodes;
+  std::vector<TensorInfo> inputs;
+  std::vector<TensorInfo> outputs;
+  std::int64_t macs = 0;        ///< multiply-accumulates of one pass
+  std::int64_t parameters = 0;  ///< weights and biases, before folding
+  std::size_t weight_bytes = 0;     ///< packed weights in memory
+  std::size_t workspace_bytes = 0;  ///< scratch of one running pass
+  Isa isa = Isa::kPortable;         ///< what the plan was made for
+  std::string identity;             ///< hash of graph, weights and contract, hexadecimal
+};
+
+/// Time of one planned step, for `liveness bench` and people who tune.
+struct StepTime {
+  std::string name;
+  std::int64_t macs = 0;
+  double microseconds = 0;
+};
+
+/// An immutable network with its contract. Cheap to copy: copies share one instance. Any number of threads may use it at once.
+class Model {
+ public:
+  struct Options {
+    Isa isa = Isa::kAuto;
+    /// Score the package's golden inputs after loading and fail where they miss. Costs one pass each.
+    bool verify = true;
+    /// Contract for an ONNX file; empty: FILE.yaml, FILE.yml or FILE.json beside it. Not used for packages.
+    std::filesystem::path contract;
+  };
+
+  /// Reads a package (.safetensors) or an ONNX file with its contract. Throws Error: kNotFound, kIo, kModelInvalid (names the
+  /// field, node or tensor), kUnsupported (an operator or instruction set), kConfigInvalid (the contract file, with its line).
+  [[nodiscard]] static Model load(const std::filesystem::path& path, const Options& options);
+  [[nodiscard]] static Model load(const std::filesystem::path& path) { return load(path, Options()); }
+  /// The same from the bytes of a package, which are not needed after the call.
+  [[nodiscard]] static Model from_memory(std::span<const std::byte> package, const Options& options);
+  [[nodiscard]] static Model from_memory(std::span<const std::byte> package) { return from_memory(package, Options()); }
+
+  [[nodiscard]] const Contract& contract() const noexcept;
+  [[nodiscard]] const ModelInfo& info() const noexcept;
+  [[nodiscard]] const std::vector<Golden>& goldens() const noexcept;
+
+  /// Scores every golden input; returns the largest difference found, relative to max(1, largest |output|) of its output.
+  /// Throws Error(kModelInvalid) where a tolerance is missed.
+  float verify() const;
+
+  /// The raw pass. `input`: batch x C x H x W floats as the network takes them (mean and std already applied).
+  /// `outputs`: one span per graph output in the order of info().outputs, each batch x elements long.
+  /// `threads` images are worked on side by side; the result does not depend on it, nor on the batch size.
+  /// Throws Error(kInvalidArgument) where a size is wrong.
+  void run(std::span<const float> input, std::span<const std::span<float>> outputs, int batch = 1, int threads = 1) const;
+
+  /// Medians of `rounds` passes over a fixed input, step by step.
+  [[nodiscard]] std::vector<StepTime> profile(int rounds) const;
+
+  class Impl;
+  /// For the library's own parts.
+  [[nodiscard]] const Impl& impl() const noexcept { return *impl_; }
+
+ private:
+  explicit Model(std::shared_ptr<const Impl> impl) noexcept : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// Reads an ONNX file and a contract (YAML or JSON), makes `goldens` synthetic golden inputs with the portable kernels, and writes
+/// a package. The file appears whole or not at all. Throws as Model::load, and Error(kIo) where writing fails.
+void convert_onnx(const std::filesystem::path& onnx, const std::filesystem::path& contract, const std::filesystem::path& package,
+                  int goldens = 4);
+
+}  // namespace liveness

@@ -1,0 +1,40 @@
+// What a backend gives the rest of the library: a plan made once, run many times.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "liveness/model.hpp"
+#include "liveness/roi.hpp"
+#include "model/graph.hpp"
+
+namespace liveness {
+
+// Scratch memory of one running pass; belongs to one thread at a time. Everything is allocated when it is made.
+class Workspace {
+ public:
+  virtual ~Workspace() = default;
+};
+
+// Immutable; any number of threads run it at once, each with its own workspace.
+class Executable {
+ public:
+  virtual ~Executable() = default;
+  [[nodiscard]] virtual std::unique_ptr<Workspace> make_workspace() const = 0;
+  // Where the image goes: planes of the graph's input (C planes of H rows of W floats). What surrounds them is the engine's.
+  [[nodiscard]] virtual PlanarView input(Workspace& workspace) const = 0;
+  // One pass from the input to the outputs. Allocates nothing.
+  virtual void run(Workspace& workspace) const = 0;
+  // Output i, dense, in the order of the graph's output shape; valid until the next run of this workspace.
+  [[nodiscard]] virtual std::span<const float> output(const Workspace& workspace, std::size_t i) const = 0;
+  [[nodiscard]] virtual std::size_t weight_bytes() const noexcept = 0;
+  [[nodiscard]] virtual std::size_t workspace_bytes() const noexcept = 0;
+  [[nodiscard]] virtual std::vector<StepTime> profile(int rounds) const = 0;
+};
+
+// The native CPU engine, fp32. `isa` must be available and not kAuto. Throws Error(kUnsupported) naming the node that it cannot run.
+[[nodiscard]] std::unique_ptr<const Executable> plan_cpu(const Graph& graph, Isa isa);
+
+}  // namespace liveness

@@ -1,0 +1,45 @@
+// What a loaded model holds; for the library's own parts, which feed the engine without a copy.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "liveness/model.hpp"
+#include "model/package.hpp"
+
+namespace liveness {
+
+class Model::Impl {
+ public:
+  Impl(Package package, const Options& options);
+
+  Contract contract;
+  ModelInfo info;
+  std::vector<Golden> goldens;
+  std::unique_ptr<const Executable> executable;
+
+  // A workspace for the duration of one call, from a pool that grows to the number of concurrent calls.
+  class Lease {
+   public:
+    explicit Lease(const Impl& impl) : impl_(impl), workspace_(impl.acquire()) {}
+    ~Lease() { impl_.release(std::move(workspace_)); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    [[nodiscard]] Workspace& operator*() const noexcept { return *workspace_; }
+
+   private:
+    const Impl& impl_;
+    std::unique_ptr<Workspace> workspace_;
+  };
+
+  [[nodiscard]] std::unique_ptr<Workspace> acquire() const;
+  void release(std::unique_ptr<Workspace> workspace) const noexcept;
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<Workspace>> idle_;
+};
+
+}  // namespace liveness
