@@ -11,42 +11,47 @@
 
 namespace liveness {
 
-using Shape = std::vector<std::int64_t>;  // of one image: the batch axis is kept and always 1, so an image is {1, C, H, W}
+using Shape =
+    std::vector<std::int64_t>;  // of one image: the batch axis is kept and always 1, so an image is {1, C, H, W}
 
-// Operators of the package format. The reader of another format maps to these or refuses; nothing else exists.
-// Inputs, attributes and weights of each are listed in docs/model_format.md; shapes follow ONNX (NCHW).
+// Operators of the package format. The reader of another format maps to these or refuses; nothing else exists. Meaning
+// and shapes follow ONNX (NCHW). After each: its inputs (a name alone is a computed value; in [] a constant of that
+// shape; "?" may be absent) and its attributes with their defaults. Attributes are written out where they differ from
+// the default; unknown ones are refused. Axes are counted from 0, never from the end, and never name the batch axis.
+// (h, w) and (top, left, bottom, right) are lists of 2 and 4 integers.
 enum class Op : std::uint8_t {
-  kConv,             // x; weight [Co, Ci/g, Kh, Kw], bias? [Co]; strides, pads(t,l,b,r), dilations, group
-  kConvTranspose,    // x; weight [Ci, Co/g, Kh, Kw], bias?; strides, pads, dilations, group, output_padding
-  kBatchNorm,        // x; scale, bias, mean, variance [C]; epsilon
-  kPRelu,            // x; slope [C] or [1]
-  kRelu,             // x
-  kLeakyRelu,        // x; alpha
-  kClip,             // x; min, max
-  kSigmoid,          // x
-  kHardSigmoid,      // x; alpha, beta
-  kHardSwish,        // x
-  kTanh,             // x
-  kSoftmax,          // x; axis
-  kAdd,              // a, b: values or constants; broadcasting as in NumPy
-  kSub,
-  kMul,
-  kDiv,
-  kMaxPool,          // x; kernel, strides, pads, dilations
-  kAveragePool,      // x; kernel, strides, pads, count_include_pad
-  kGlobalAveragePool,
-  kGlobalMaxPool,
-  kReduceMean,       // x; axes, keepdims
-  kLinear,           // x [.., K]; weight [K, N], bias? [N]
-  kReshape,          // x; shape (batch kept at 1)
-  kTranspose,        // x; perm
-  kConcat,           // x...; axis
-  kSlice,            // x; axes, starts, ends, steps (normalised: 0 <= start, end <= size, step >= 1)
-  kPad,              // x; pads (begin of every axis, then end of every axis), mode constant|reflect|edge, value
-  kResize,           // x; mode nearest|linear, transform asymmetric|half_pixel|align_corners, scales (h, w), rounding floor|round_prefer_floor|ceil|round_prefer_ceil
+  kConv,  // x 4-D, weight [Co, Ci/g, Kh, Kw], bias? [Co]; strides (h,w)=1, pads (t,l,b,r)=0, dilations (h,w)=1, group=1
+  kConvTranspose,      // x 4-D, weight [Ci, Co/g, Kh, Kw], bias? [Co]; as kConv and output_padding (h,w)=0
+  kBatchNorm,          // x, scale, bias, mean, variance, all [C]; epsilon=1e-5
+  kPRelu,              // x, slope [C] or [1]
+  kRelu,               // x
+  kLeakyRelu,          // x; alpha=0.01
+  kClip,               // x; min=lowest float, max=largest float
+  kSigmoid,            // x
+  kHardSigmoid,        // x; alpha=0.2, beta=0.5: max(0, min(1, alpha * x + beta))
+  kHardSwish,          // x: x * max(0, min(1, x / 6 + 0.5))
+  kTanh,               // x
+  kSoftmax,            // x; axis=last
+  kAdd,                // a, b: values or constants (not both constant) of any shape, broadcasting as in NumPy
+  kSub,                // as kAdd
+  kMul,                // as kAdd
+  kDiv,                // as kAdd
+  kMaxPool,            // x 4-D; kernel (h,w), strides (h,w)=1, pads (t,l,b,r)=0, dilations (h,w)=1; padding never wins
+  kAveragePool,        // x 4-D; kernel (h,w), strides (h,w)=1, pads (t,l,b,r)=0, count_include_pad=0
+  kGlobalAveragePool,  // x 4-D
+  kGlobalMaxPool,      // x 4-D
+  kReduceMean,         // x; axes (ascending), keepdims=1
+  kLinear,             // x [.., K], weight [K, N], bias? [N]
+  kReshape,            // x; shape (whole, nothing left to infer)
+  kTranspose,          // x; perm (starts with 0)
+  kConcat,             // x, ...; axis
+  kSlice,              // x; axes, starts, ends, steps=1: 0 <= start < end <= size, step >= 1
+  kPad,     // x; pads (begin of every axis, then end of every axis; none negative), mode constant|reflect|edge, value=0
+  kResize,  // x 4-D; mode nearest|linear, transform asymmetric|half_pixel|align_corners, scales (h,w) as floats,
+            // sizes (h,w)=floor(size * scale) of the output, rounding floor|ceil|round_prefer_floor|round_prefer_ceil
 };
 
-[[nodiscard]] std::string_view to_string(Op op) noexcept;            // "conv", "batch_norm", ...
+[[nodiscard]] std::string_view to_string(Op op) noexcept;  // "conv", "batch_norm", ...
 [[nodiscard]] bool from_string(std::string_view name, Op& op) noexcept;
 
 // A constant. Weights are float; kept by name so that a package can be read by ordinary safetensors libraries.
@@ -80,6 +85,8 @@ struct Node {
   int output = -1;  // value id; every operator has exactly one result
   std::vector<Attribute> attributes;
 
+  // The attribute, or `fallback` where the node has none of that name. An integer reads as a float too; any other
+  // mismatch of type throws Error(kModelInvalid) naming node and attribute.
   [[nodiscard]] std::int64_t int_attr(std::string_view name, std::int64_t fallback) const;
   [[nodiscard]] float float_attr(std::string_view name, float fallback) const;
   [[nodiscard]] std::string string_attr(std::string_view name, std::string_view fallback) const;
@@ -96,14 +103,23 @@ struct Graph {
   std::vector<int> outputs;  // value ids
 };
 
-// Recomputes every value's shape from the inputs' and checks each node: operand count, ranks, attribute ranges, constant shapes.
-// Throws Error(kModelInvalid) naming the node. Sizes are bounded, so that a hostile file cannot ask for more than
-// kMaxElements in any value.
+// Recomputes every value's shape from the inputs' and checks the whole graph: one input; names present and unique;
+// values written once and before use; for each node operand count and kind, ranks, attributes, shapes of constants;
+// constants finite. Every value and constant ends up with 1 <= elements <= kMaxElements, every value with batch axis 1,
+// and the whole graph with at most kMaxMacs, so that whoever plans from a checked graph computes sizes without
+// overflow. Throws Error(kModelInvalid) naming the node, value or tensor.
 inline constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;
+inline constexpr std::int64_t kMaxMacs = std::int64_t{1} << 42;
 inline constexpr std::size_t kMaxNodes = 4096;
+inline constexpr std::size_t kMaxRank = 8;
 void check_graph(Graph& graph);
 
-// Multiply-accumulates and parameters, node by node.
+// Elements of a shape that is known to be in bounds.
+[[nodiscard]] std::int64_t elements(const Shape& shape) noexcept;
+[[nodiscard]] std::string to_string(const Shape& shape);  // "1x3x80x80"; "scalar" where there are no axes
+
+// Multiply-accumulates and parameters of a checked graph, node by node; output shapes without the batch axis. A tensor
+// that several nodes share counts at the first.
 [[nodiscard]] std::vector<NodeInfo> describe(const Graph& graph);
 
 }  // namespace liveness
