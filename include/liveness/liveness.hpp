@@ -1,6 +1,7 @@
 // Everything but OpenCV interop. Costs more to compile than the single headers; a test keeps it complete.
 #pragma once
 
+#include "liveness/decision.hpp"
 #include "liveness/detector.hpp"
 #include "liveness/ensemble.hpp"
 #include "liveness/error.hpp"
