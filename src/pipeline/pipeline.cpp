@@ -1,0 +1,427 @@
+#include "pipeline/pipeline.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <cmath>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "model/model_impl.hpp"
+
+namespace liveness {
+namespace {
+
+using Stage = Profiler::Stage;
+using Counter = Profiler::Counter;
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw Error(Status::kInvalidArgument, what);
+}
+
+std::string text(float value) {
+  // Short and without the locale's comma.
+  std::array<char, 32> buffer;
+  return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
+}
+
+void check_range(const char* option, float value, float low, float high) {
+  if (!(value >= low && value <= high))
+    refuse(std::string(option) + ": expected " + text(low) + " to " + text(high) + ", got " + text(value));
+}
+
+void check_options(const Ensemble::Options& o, std::size_t members) {
+  constexpr float kLarge = 1e9F;
+  if (o.threshold) check_range("threshold", *o.threshold, 0, 1);
+  check_range("limits.min_face_pixels", o.limits.min_face_pixels, 0, kLarge);
+  check_range("limits.min_sharpness", o.limits.min_sharpness, 0, kLarge);
+  check_range("limits.min_luminance", o.limits.min_luminance, 0, 255);
+  check_range("limits.max_overexposed", o.limits.max_overexposed, 0, 1);
+  check_range("limits.max_outside", o.limits.max_outside, 0, 1);
+  check_range("limits.max_yaw", o.limits.max_yaw, 0, 180);
+  check_range("limits.max_pitch", o.limits.max_pitch, 0, 180);
+  constexpr ReasonMask kAllReasons = (ReasonMask{1} << kReasonCount) - 1;
+  if ((o.abstain & ~kAllReasons) != 0)
+    refuse("abstain: bits that are no reason: " + std::to_string(o.abstain & ~kAllReasons));
+  if (o.stability_crops < 0 || o.stability_crops > kJitterCount)
+    refuse("stability_crops: expected 0 to " + std::to_string(kJitterCount) + ", got " +
+           std::to_string(o.stability_crops));
+  if (static_cast<int>(o.fusion) >= kFusionCount)
+    refuse("fusion: no such rule: " + std::to_string(static_cast<int>(o.fusion)));
+  check_range("disagreement", o.disagreement, 0, 1);
+  if (o.fusion != Fusion::kWeighted) {
+    if (!o.weights.empty()) refuse("weights: given, but the fusion is " + std::string(to_string(o.fusion)));
+    return;
+  }
+  if (o.weights.size() != members)
+    refuse("weights: " + std::to_string(o.weights.size()) + " for " + std::to_string(members) + " members");
+  float sum = 0;
+  for (std::size_t i = 0; i < members; ++i) {
+    check_range(("weights[" + std::to_string(i) + "]").c_str(), o.weights[i], 0, kLarge);
+    sum += o.weights[i];
+  }
+  if (!(sum > 0)) refuse("weights: their sum is 0");
+}
+
+const Contract& pad_contract(const Model& model) {
+  const Contract& c = model.contract();
+  if (c.task != Task::kPad || !c.crop || !c.score) refuse("model '" + c.name + "': not a PAD network");
+  return c;
+}
+
+std::vector<RoiSpec> roi_specs(const std::vector<Model>& members) {
+  if (members.empty()) refuse("members: none given");
+  std::vector<RoiSpec> specs;
+  for (const Model& m : members) specs.push_back({pad_contract(m).input, *m.contract().crop});
+  return specs;
+}
+
+std::size_t score_output(const Model& model) {
+  const auto& outputs = model.info().outputs;
+  const ScoreContract& score = *model.contract().score;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].name != score.output) continue;
+    const std::size_t classes = outputs[i].elements();
+    if (classes < 2 || score.live < 0 || static_cast<std::size_t>(score.live) >= classes)
+      refuse("model '" + model.contract().name + "': class " + std::to_string(score.live) + " of " +
+             std::to_string(classes) + " cannot be told from another");
+    return i;
+  }
+  refuse("model '" + model.contract().name + "': no output named '" + score.output + "'");
+}
+
+Bounds own_bounds(const Model& model, const Ensemble::Options& options) {
+  if (options.threshold) return {*options.threshold, *options.threshold};
+  const auto& profiles = model.contract().score->profiles;
+  const auto found = profiles.find(options.profile);
+  if (found != profiles.end()) return {found->second.live, found->second.spoof};
+  std::string known;
+  for (const auto& [name, profile] : profiles) known += (known.empty() ? "" : ", ") + name;
+  refuse("profile: '" + options.profile + "' is not in model '" + model.contract().name + "', which has: " + known);
+}
+
+// Softmax with the log-odds of the live class against all others kept, for P(live) rounds to 1 long before they are
+// large.
+void score_classes(std::span<const float> values, const ScoreContract& contract, const std::string& model,
+                   MemberScore& to) {
+  const auto logit_of = [&](std::size_t i) {
+    const double v = values[i];
+    // Where softmax is inside, the logarithm of a probability is the logit up to a constant, which cancels.
+    return (contract.softmax_inside ? std::log(std::max(v, 1e-30)) : v) / static_cast<double>(contract.temperature);
+  };
+  const auto live = static_cast<std::size_t>(contract.live);
+  double highest = -HUGE_VAL;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!std::isfinite(values[i]))
+      throw Error(Status::kModelInvalid, "model '" + model + "': output '" + contract.output + "'[" +
+                                             std::to_string(i) + "] is not finite; the picture cannot be scored");
+    if (i != live) highest = std::max(highest, logit_of(i));
+  }
+  double others = 0;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (i != live) others += std::exp(logit_of(i) - highest);
+  const double odds = logit_of(live) - (highest + std::log(others));
+  to.score = static_cast<float>(1.0 / (1.0 + std::exp(-odds)));
+  to.logit = static_cast<float>(std::clamp(odds, -static_cast<double>(kMaxLogit), static_cast<double>(kMaxLogit)));
+}
+
+bool meets(const Rect& box, const ImageView& image) {
+  const Rect frame{0, 0, static_cast<float>(image.width), static_cast<float>(image.height)};
+  return is_finite(box) && area(intersect(box, frame)) > 0;
+}
+
+}  // namespace
+
+// Time since the last lap, added to a sum and told to the profiler. Result::time is always there, so the clock always
+// runs.
+class Pipeline::Laps {
+ public:
+  explicit Laps(Profiler* profiler) noexcept : profiler_(profiler), start_(Profiler::Clock::now()), last_(start_) {}
+
+  void lap(Stage stage, double* milliseconds = nullptr) noexcept {
+    const auto now = Profiler::Clock::now();
+    note(stage, now - std::exchange(last_, now), milliseconds);
+  }
+  void finish() noexcept { note(Stage::kTotal, Profiler::Clock::now() - start_, &times.total); }
+  void count(Counter counter, std::uint64_t n = 1) noexcept {
+    if (profiler_ != nullptr) profiler_->add(counter, n);
+  }
+
+  Times times;
+
+ private:
+  void note(Stage stage, Profiler::Clock::duration time, double* milliseconds) noexcept {
+    if (profiler_ != nullptr) profiler_->record(stage, time);
+    if (milliseconds != nullptr) *milliseconds += std::chrono::duration<double, std::milli>(time).count();
+  }
+
+  Profiler* profiler_;
+  Profiler::Clock::time_point start_;
+  Profiler::Clock::time_point last_;
+};
+
+Pipeline::Pipeline(std::vector<Model> members, Ensemble::Options options)
+    : members_(std::move(members)), options_(std::move(options)), roi_(roi_specs(members_)) {
+  check_options(options_, members_.size());
+  if (options_.detector) {
+    if (options_.detector->contract().task != Task::kDetector)
+      refuse("detector: model '" + options_.detector->contract().name + "' is not a detector");
+    detector_.emplace(*options_.detector, options_.detection);
+  }
+  const std::string& convention = detector_ ? options_.detector->contract().detector->box : options_.box_convention;
+  for (const Model& m : members_) {
+    outputs_.push_back(score_output(m));
+    member_bounds_.push_back(own_bounds(m, options_));
+    name_ += (name_.empty() ? "" : "+") + m.contract().name;
+    static_cast<void>(map_box({0, 0, 1, 1}, convention, *m.contract().crop));  // throws where there is no map
+  }
+  bounds_ = options_.threshold && options_.fusion != Fusion::kMajority
+                ? Bounds{*options_.threshold, *options_.threshold}
+                : fuse_bounds(options_.fusion, member_bounds_, options_.weights);
+}
+
+bool Pipeline::score(const ImageView& image, const Rect& box, const std::string& convention,
+                     std::vector<MemberScore>& scores, float& outside, Laps& laps) const {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const Model::Impl& model = members_[i].impl();
+    const Rect mapped = map_box(box, convention, *model.contract.crop);
+    if (!meets(mapped, image)) return false;
+    const Model::Impl::Lease workspace(model);
+    const CropInfo crop = roi_.extract(image, mapped, i, model.executable->input(*workspace));
+    outside = std::max(outside, crop.outside);
+    laps.lap(Stage::kRoi, &laps.times.roi);
+    model.executable->run(*workspace);
+    score_classes(model.executable->output(*workspace, outputs_[i]), *model.contract.score, model.contract.name,
+                  scores[i]);
+    laps.lap(Stage::kInfer, &laps.times.infer);
+  }
+  return true;
+}
+
+MemberScore Pipeline::fuse_members(std::span<const MemberScore> scores) const {
+  return fuse(options_.fusion, scores, member_bounds_, options_.weights);
+}
+
+FaceResult Pipeline::judge(const ImageView& image, const Face& face, const std::string& convention, bool several,
+                           Laps& laps) const {
+  FaceResult result;
+  result.face = face;
+  result.threshold = bounds_.live;
+  result.members.resize(members_.size());
+  for (std::size_t i = 0; i < members_.size(); ++i) result.members[i].model = members_[i].contract().name;
+
+  float outside = 0;
+  const bool scored = score(image, face.box, convention, result.members, outside, laps);
+  bool stable = true;
+  if (scored && options_.stability_crops > 0) {
+    const bool live = decide(fuse_members(result.members).score, bounds_) == Verdict::kLive;
+    std::vector<MemberScore> moved(members_.size());
+    float ignored = 0;
+    for (int i = 0; i < options_.stability_crops && stable; ++i) {
+      if (!score(image, jittered(face.box, i), convention, moved, ignored, laps)) continue;
+      stable = (decide(fuse_members(moved).score, bounds_) == Verdict::kLive) == live;
+    }
+  }
+
+  if (meets(face.box, image)) result.quality = measure_quality(image, face);
+  result.quality.outside = scored ? outside : 1;
+  laps.lap(Stage::kQuality);
+
+  result.reasons = quality_reasons(result.quality, options_.limits);
+  if (several) result.reasons |= mask(Reason::kSeveralFaces);
+  if (!stable) result.reasons |= mask(Reason::kUnstableCrop);
+  if (scored) {
+    float low = 1;
+    float high = 0;
+    bool any_live = false;
+    bool all_live = true;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      low = std::min(low, result.members[i].score);
+      high = std::max(high, result.members[i].score);
+      const bool live = decide(result.members[i].score, member_bounds_[i]) == Verdict::kLive;
+      any_live |= live;
+      all_live &= live;
+    }
+    if (high - low > options_.disagreement && any_live != all_live) result.reasons |= mask(Reason::kModelsDisagree);
+    const MemberScore fused = fuse_members(result.members);
+    result.score = fused.score;
+    result.logit = fused.logit;
+    result.verdict = (result.reasons & options_.abstain) != 0 ? Verdict::kUncertain : decide(fused.score, bounds_);
+    laps.count(Counter::kFaces);
+  } else {
+    result.members.clear();
+    result.reasons |= mask(Reason::kAtBorder);
+    result.logit = -kMaxLogit;
+    result.verdict = Verdict::kUncertain;
+  }
+  laps.lap(Stage::kDecide);
+  return result;
+}
+
+Result Pipeline::run(const ImageView& image, const Face* given) const {
+  Laps laps(options_.profiler);
+  laps.count(Counter::kFrames);
+  check_image(image);
+  Result result;
+  result.threshold = bounds_.live;
+  result.model = name_;
+  if (given != nullptr) {
+    check_box(given->box, {image.width, image.height});
+    if (given->has_landmarks)
+      for (const Point& p : given->landmarks)
+        if (!std::isfinite(p.x) || !std::isfinite(p.y)) refuse("landmarks: not finite");
+    result.faces.push_back(judge(image, *given, options_.box_convention, false, laps));
+  } else {
+    if (!detector_) throw Error(Status::kInvalidState, "no detector: give Options::detector, or the face's box");
+    thread_local std::vector<Face> found;  // keeps its capacity
+    detector_->detect(image, found);
+    laps.lap(Stage::kDetect, &laps.times.detect);
+    // The largest first; among equals, and behind it, the detector's order: best score first.
+    const auto largest = std::max_element(found.begin(), found.end(),
+                                          [](const Face& a, const Face& b) { return area(a.box) < area(b.box); });
+    if (largest != found.end()) std::rotate(found.begin(), largest, largest + 1);
+    const std::size_t judged = options_.all_faces ? found.size() : std::min<std::size_t>(found.size(), 1);
+    result.faces.reserve(judged);
+    for (std::size_t i = 0; i < judged; ++i)
+      result.faces.push_back(
+          judge(image, found[i], detector_->model().contract().detector->box, found.size() > 1, laps));
+    if (found.empty()) laps.count(Counter::kNoFace);
+  }
+  if (!result.faces.empty()) {
+    const FaceResult& deciding = result.faces.front();
+    result.verdict = deciding.verdict;
+    result.score = deciding.score;
+    result.logit = deciding.logit;
+    result.reasons = deciding.reasons;
+  }
+  laps.finish();
+  result.time = laps.times;
+  return result;
+}
+
+Result Pipeline::predict(const ImageView& image, const Face* given) const {
+  try {
+    return run(image, given);
+  } catch (...) {
+    if (options_.profiler != nullptr) options_.profiler->add(Counter::kErrors);
+    throw;
+  }
+}
+
+Result Pipeline::predict(const ImageView& image, const Rect& box) const {
+  Face face;
+  face.box = box;
+  face.score = 1;
+  return predict(image, &face);
+}
+
+std::vector<Predictor::BatchItem> Pipeline::predict_batch(std::span<const ImageView> images,
+                                                          std::span<const Rect> boxes, int threads) const {
+  if (!boxes.empty() && boxes.size() != images.size())
+    refuse("boxes: " + std::to_string(boxes.size()) + " for " + std::to_string(images.size()) + " images");
+  if (threads < 1) refuse("threads: expected at least 1, got " + std::to_string(threads));
+
+  std::vector<Predictor::BatchItem> items(images.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < images.size(); i = next++) {
+      const auto fail = [&](Status status, const char* what) {
+        items[i].status = status;
+        items[i].error = what;
+      };
+      try {
+        items[i].result = boxes.empty() ? predict(images[i], nullptr) : predict(images[i], boxes[i]);
+      } catch (const Error& e) {
+        fail(e.status(), e.what());
+      } catch (const std::bad_alloc&) {
+        fail(Status::kOutOfMemory, "out of memory");
+      } catch (const std::exception& e) {
+        fail(Status::kInternal, e.what());
+      }
+    }
+  };
+  std::vector<std::thread> workers;
+  const std::size_t helpers = std::min(static_cast<std::size_t>(threads), images.size());
+  workers.reserve(helpers);
+  try {
+    for (std::size_t i = 1; i < helpers; ++i) workers.emplace_back(work);
+  } catch (const std::system_error&) {
+    // The machine gives no more threads: those that there are do the work.
+  }
+  work();
+  for (auto& w : workers) w.join();
+  return items;
+}
+
+class Predictor::Impl : public Pipeline {
+ public:
+  using Pipeline::Pipeline;
+};
+
+namespace {
+Ensemble::Options single(const Predictor::Options& options) {
+  Ensemble::Options all;
+  static_cast<Predictor::Options&>(all) = options;
+  return all;
+}
+}  // namespace
+
+Predictor::Predictor(Model model, const Options& options)
+    : impl_(std::make_unique<Impl>(std::vector<Model>{std::move(model)}, single(options))) {}
+Predictor::~Predictor() = default;
+Predictor::Predictor(Predictor&&) noexcept = default;
+Predictor& Predictor::operator=(Predictor&&) noexcept = default;
+Result Predictor::predict(const ImageView& image) const {
+  return impl_->predict(image, nullptr);
+}
+Result Predictor::predict(const ImageView& image, const Rect& face) const {
+  return impl_->predict(image, face);
+}
+Result Predictor::predict(const ImageView& image, const Face& face) const {
+  return impl_->predict(image, &face);
+}
+std::vector<Predictor::BatchItem> Predictor::predict_batch(std::span<const ImageView> images,
+                                                           std::span<const Rect> boxes, int threads) const {
+  return impl_->predict_batch(images, boxes, threads);
+}
+const Model& Predictor::model() const noexcept {
+  return impl_->members().front();
+}
+const Predictor::Options& Predictor::options() const noexcept {
+  return impl_->options();
+}
+
+class Ensemble::Impl : public Pipeline {
+ public:
+  using Pipeline::Pipeline;
+};
+
+Ensemble::Ensemble(std::vector<Model> members, const Options& options)
+    : impl_(std::make_unique<Impl>(std::move(members), options)) {}
+Ensemble::~Ensemble() = default;
+Ensemble::Ensemble(Ensemble&&) noexcept = default;
+Ensemble& Ensemble::operator=(Ensemble&&) noexcept = default;
+Result Ensemble::predict(const ImageView& image) const {
+  return impl_->predict(image, nullptr);
+}
+Result Ensemble::predict(const ImageView& image, const Rect& face) const {
+  return impl_->predict(image, face);
+}
+Result Ensemble::predict(const ImageView& image, const Face& face) const {
+  return impl_->predict(image, &face);
+}
+std::vector<Predictor::BatchItem> Ensemble::predict_batch(std::span<const ImageView> images,
+                                                          std::span<const Rect> boxes, int threads) const {
+  return impl_->predict_batch(images, boxes, threads);
+}
+const std::vector<Model>& Ensemble::members() const noexcept {
+  return impl_->members();
+}
+const Ensemble::Options& Ensemble::options() const noexcept {
+  return impl_->options();
+}
+
+}  // namespace liveness
