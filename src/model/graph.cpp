@@ -64,13 +64,17 @@ const OpTraits& traits(Op op) {
   throw Error(Status::kModelInvalid, message);
 }
 
-[[noreturn]] void fail(const Node& node, const std::string& message) {
-  invalid("node \"" + node.name + "\" (" + std::string(to_string(node.op)) + "): " + message);
-}
-
 template <class T>
 std::string quote(const T& name) {
   return "\"" + std::string(name) + "\"";
+}
+
+std::string label(const Node& node) {
+  return "node " + quote(node.name) + " (" + std::string(to_string(node.op)) + "): ";
+}
+
+[[noreturn]] void fail(const Node& node, const std::string& message) {
+  invalid(label(node) + message);
 }
 
 // False where a size is not positive or the product passes kMaxElements.
@@ -536,15 +540,11 @@ void check_tensor(const Tensor& tensor) {
   }
 }
 
+// `where` names the node that computes the value, or is empty for the graph's input.
 void check_value(const Value& value, const std::string& where) {
-  if (!in_bounds(value.shape)) {
-    invalid(where + "value " + quote(value.name) + " has shape " + to_string(value.shape) +
-            ", which is empty or too large");
-  }
-  if (value.shape.empty() || value.shape[0] != 1) {
-    invalid(where + "value " + quote(value.name) + " has shape " + to_string(value.shape) +
-            "; the first axis must stay the batch, 1");
-  }
+  const auto text = where + "value " + quote(value.name) + " has shape " + to_string(value.shape);
+  if (!in_bounds(value.shape)) invalid(text + ", which is empty or too large");
+  if (value.shape.empty() || value.shape[0] != 1) invalid(text + "; the first axis must stay the batch, 1");
 }
 
 }  // namespace
@@ -613,6 +613,12 @@ std::string to_string(const Shape& shape) {
   return text;
 }
 
+Shape infer_shape(const Graph& graph, const Node& node) {
+  Shape shape = Checker(graph, node).infer();
+  if (!in_bounds(shape)) fail(node, "its result has shape " + to_string(shape) + ", which is empty or too large");
+  return shape;
+}
+
 void check_graph(Graph& graph) {
   if (graph.nodes.empty()) invalid("graph: has no nodes");
   if (graph.nodes.size() > kMaxNodes) {
@@ -637,7 +643,7 @@ void check_graph(Graph& graph) {
   std::vector<bool> written(graph.values.size(), false);
   if (!is_value(graph.inputs[0])) invalid("graph: the input names no value");
   const auto input = static_cast<std::size_t>(graph.inputs[0]);
-  check_value(graph.values[input], "graph: ");
+  check_value(graph.values[input], "");
   written[input] = true;
 
   std::int64_t macs = 0;
@@ -664,11 +670,10 @@ void check_graph(Graph& graph) {
     if (!is_value(node.output)) fail(node, "its output names no value");
     const auto output = static_cast<std::size_t>(node.output);
     if (written[output]) fail(node, "writes " + quote(graph.values[output].name) + ", which is written already");
-    Checker checker(graph, node);
-    graph.values[output].shape = checker.infer();
-    check_value(graph.values[output], "node " + quote(node.name) + " (" + std::string(to_string(node.op)) + "): ");
+    graph.values[output].shape = infer_shape(graph, node);
+    check_value(graph.values[output], label(node));
     written[output] = true;
-    macs += checker.macs(graph.values[output].shape);
+    macs += Checker(graph, node).macs(graph.values[output].shape);
     if (macs > kMaxMacs)
       fail(node, "the network needs more than " + std::to_string(kMaxMacs) + " multiply-accumulates up to here");
   }

@@ -114,6 +114,10 @@ inline constexpr std::size_t kMaxNodes = 4096;
 inline constexpr std::size_t kMaxRank = 8;
 void check_graph(Graph& graph);
 
+// The shape of what `node` computes, from the shapes of its inputs, which must be valid operands of known shape, and
+// its constants. Throws as check_graph; leaves the rule of the batch axis to it.
+[[nodiscard]] Shape infer_shape(const Graph& graph, const Node& node);
+
 // Elements of a shape that is known to be in bounds.
 [[nodiscard]] std::int64_t elements(const Shape& shape) noexcept;
 [[nodiscard]] std::string to_string(const Shape& shape);  // "1x3x80x80"; "scalar" where there are no axes
