@@ -230,7 +230,7 @@ FaceResult Pipeline::judge(const ImageView& image, const Face& face, const std::
   result.quality.outside = scored ? outside : 1;
   laps.lap(Stage::kQuality);
 
-  result.reasons = quality_reasons(result.quality, options_.limits);
+  result.reasons = reasons_of(result.quality, options_.limits);
   if (several) result.reasons |= mask(Reason::kSeveralFaces);
   if (!stable) result.reasons |= mask(Reason::kUnstableCrop);
   if (scored) {
