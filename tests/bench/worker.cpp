@@ -1,0 +1,255 @@
+// Our side of the benchmark: a process that the harness (run.py) keeps alive and lets run in bursts, in turn with the
+// peers'.
+//
+//   worker inputs C H W COUNT HIGH OUT     writes natural-like pictures, float32 C x H x W in 0..HIGH
+//   worker convert ONNX CONTRACT OUT       writes a model package
+//   worker engine PACKAGE INPUTS BATCH     one network
+//   worker peak avx512|avx2                fused multiply-adds alone
+//   worker pipeline FRAME W H DETECTOR MEMBER...   raw BGR frame to verdict
+//
+// The last three say one line of JSON when they are ready, then answer commands on stdin, one line each:
+//   run WARM N     N timed calls after WARM untimed ones -> {"ms": [...]}
+//   outputs FILE   what the calls give, as raw float32, for the harness to compare -> {"ok": true}
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "liveness/liveness.hpp"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+template <typename T>
+std::vector<T> read_raw(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw std::runtime_error("cannot read " + path);
+  const std::vector<char> bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  std::vector<T> values(bytes.size() / sizeof(T));
+  std::copy_n(bytes.data(), values.size() * sizeof(T), reinterpret_cast<char*>(values.data()));
+  return values;
+}
+
+void write_raw(const std::string& path, std::span<const float> values) {
+  std::ofstream out(path, std::ios::binary);
+  out.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size_bytes()));
+  if (!out.flush()) throw std::runtime_error("cannot write " + path);
+}
+
+// Octaves of smooth noise whose amplitude falls as 1/frequency, as it does in photographs.
+void make_inputs(int channels, int height, int width, int count, float high, const std::string& path) {
+  std::mt19937 random(1);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  std::vector<float> all;
+  std::vector<float> plane(static_cast<std::size_t>(height) * static_cast<std::size_t>(width));
+  for (int i = 0; i < channels * count; ++i) {
+    std::fill(plane.begin(), plane.end(), 0.0F);
+    for (int cells = 2; cells <= 64; cells *= 2) {
+      const auto n = static_cast<std::size_t>(cells) + 1;
+      std::vector<float> grid(n * n);
+      for (float& g : grid) g = uniform(random) / static_cast<float>(cells);
+      for (int y = 0; y < height; ++y) {
+        const float fy = static_cast<float>(y) * static_cast<float>(cells) / static_cast<float>(height);
+        const auto y0 = static_cast<std::size_t>(fy);
+        for (int x = 0; x < width; ++x) {
+          const float fx = static_cast<float>(x) * static_cast<float>(cells) / static_cast<float>(width);
+          const auto x0 = static_cast<std::size_t>(fx);
+          const float* g = grid.data() + y0 * n + x0;
+          const float ax = fx - static_cast<float>(x0);
+          const float ay = fy - static_cast<float>(y0);
+          plane[static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x)] +=
+              (1 - ay) * ((1 - ax) * g[0] + ax * g[1]) + ay * ((1 - ax) * g[n] + ax * g[n + 1]);
+        }
+      }
+    }
+    const auto [low, top] = std::minmax_element(plane.begin(), plane.end());
+    const float offset = *low;
+    const float gain = high / (*top - offset);
+    for (const float v : plane) all.push_back((v - offset) * gain);
+  }
+  write_raw(path, all);
+}
+
+// What a served mode does: one call, and the values it is judged by.
+struct Job {
+  json hello;
+  std::function<void(int)> call;  // with the number of the call, for those that take turns over inputs
+  std::function<std::vector<float>()> outputs;
+};
+
+void serve(const Job& job) {
+  std::cout << job.hello.dump() << std::endl;
+  for (std::string command; std::cin >> command;) {
+    if (command == "run") {
+      int warm = 0;
+      int runs = 0;
+      std::cin >> warm >> runs;
+      for (int i = 0; i < warm; ++i) job.call(i);
+      std::vector<double> ms(static_cast<std::size_t>(runs));
+      for (int i = 0; i < runs; ++i) {
+        const auto start = Clock::now();
+        job.call(i);
+        ms[static_cast<std::size_t>(i)] = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+      }
+      std::cout << json{{"ms", ms}}.dump() << std::endl;
+    } else if (command == "outputs") {
+      std::string path;
+      std::cin >> path;
+      write_raw(path, job.outputs());
+      std::cout << json{{"ok", true}}.dump() << std::endl;
+    } else {
+      throw std::runtime_error("unknown command " + command);
+    }
+  }
+}
+
+void serve_engine(const std::string& package, const std::string& inputs, int batch) {
+  const auto model = liveness::Model::load(package);
+  const auto& info = model.info();
+  const std::size_t in_size = info.inputs.at(0).elements();
+  const std::vector<float> pool = read_raw<float>(inputs);
+  const std::size_t images = pool.size() / in_size;
+  const std::size_t batch_size = static_cast<std::size_t>(batch);
+  if (images < batch_size) throw std::runtime_error("too few inputs for a batch");
+  const std::size_t starts = images - batch_size + 1;
+
+  std::vector<std::vector<float>> buffers;
+  std::vector<std::span<float>> spans;
+  for (const auto& output : info.outputs) buffers.emplace_back(batch_size * output.elements());
+  for (auto& buffer : buffers) spans.emplace_back(buffer);
+
+  const auto run = [&](int i) {
+    const std::size_t first = static_cast<std::size_t>(i) % starts;
+    model.run(std::span(pool).subspan(first * in_size, batch_size * in_size), spans, batch, 1);
+  };
+  run(0);
+  serve({{{"macs", info.macs}, {"isa", liveness::to_string(info.isa)}, {"batch", batch}}, run, [&] {
+           std::vector<float> all;
+           for (std::size_t i = 0; i < starts; i += batch_size) {
+             run(static_cast<int>(i));
+             for (std::size_t b = 0; b < batch_size; ++b)
+               for (std::size_t o = 0; o < buffers.size(); ++o) {
+                 const auto size = static_cast<std::ptrdiff_t>(info.outputs[o].elements());
+                 const auto from = buffers[o].begin() + static_cast<std::ptrdiff_t>(b) * size;
+                 all.insert(all.end(), from, from + size);
+               }
+           }
+           return all;
+         }});
+}
+
+#if defined(__x86_64__)
+// Twelve independent accumulators hide the latency of two pipes; assembly, so that no compiler folds the loop away. The
+// registers are zeroed first: what they hold by chance could be denormal, and slow.
+constexpr int kPeakLoops = 200000;
+constexpr int kPeakAccumulators = 12;
+#define LIVENESS_FMA_12(reg)                                                                        \
+  "vfmadd231ps %%" reg "12, %%" reg "13, %%" reg "0\n vfmadd231ps %%" reg "12, %%" reg "13, %%" reg \
+  "1\n"                                                                                             \
+  "vfmadd231ps %%" reg "12, %%" reg "13, %%" reg "2\n vfmadd231ps %%" reg "12, %%" reg "13, %%" reg \
+  "3\n"                                                                                             \
+  "vfmadd231ps %%" reg "12, %%" reg "13, %%" reg "4\n vfmadd231ps %%" reg "12, %%" reg "13, %%" reg \
+  "5\n"                                                                                             \
+  "vfmadd231ps %%" reg "12, %%" reg "13, %%" reg "6\n vfmadd231ps %%" reg "12, %%" reg "13, %%" reg \
+  "7\n"                                                                                             \
+  "vfmadd231ps %%" reg "12, %%" reg "13, %%" reg "8\n vfmadd231ps %%" reg "12, %%" reg "13, %%" reg \
+  "9\n"                                                                                             \
+  "vfmadd231ps %%" reg "12, %%" reg "13, %%" reg "10\n vfmadd231ps %%" reg "12, %%" reg "13, %%" reg "11\n"
+#define LIVENESS_CLOBBERED \
+  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13"
+
+void peak_avx512() {
+  long loops = kPeakLoops;
+  asm volatile("vzeroall\n 1:\n" LIVENESS_FMA_12("zmm") "dec %0\n jnz 1b\n vzeroupper\n"
+               : "+r"(loops)
+               :
+               : "cc", LIVENESS_CLOBBERED, "xmm14", "xmm15");
+}
+void peak_avx2() {
+  long loops = kPeakLoops;
+  asm volatile("vzeroall\n 1:\n" LIVENESS_FMA_12("ymm") "dec %0\n jnz 1b\n vzeroupper\n"
+               : "+r"(loops)
+               :
+               : "cc", LIVENESS_CLOBBERED, "xmm14", "xmm15");
+}
+#endif
+
+void serve_peak(const std::string& isa) {
+#if defined(__x86_64__)
+  const bool wide = isa == "avx512";
+  if (wide ? !__builtin_cpu_supports("avx512f") : !__builtin_cpu_supports("fma"))
+    throw std::runtime_error("this machine has no " + isa);
+  const std::int64_t macs = std::int64_t{kPeakLoops} * kPeakAccumulators * (wide ? 16 : 8);
+  serve({{{"macs", macs}, {"isa", isa}},
+         [wide](int) { wide ? peak_avx512() : peak_avx2(); },
+         [] { return std::vector<float>(); }});
+#else
+  throw std::runtime_error("no measurement of the peak of " + isa + " on this architecture");
+#endif
+}
+
+void serve_pipeline(const std::string& frame_path, int width, int height, const std::string& detector,
+                    const std::vector<std::string>& members) {
+  const auto frame = read_raw<std::uint8_t>(frame_path);
+  const auto image = liveness::make_image(frame.data(), width, height, liveness::PixelFormat::kBgr);
+  if (frame.size() != static_cast<std::size_t>(image.stride) * static_cast<std::size_t>(height))
+    throw std::runtime_error(frame_path + " is not of the size given");
+  liveness::Ensemble::Options options;
+  options.detector = liveness::Model::load(detector);
+  std::vector<liveness::Model> models;
+  for (const auto& member : members) models.push_back(liveness::Model::load(member));
+  const liveness::Ensemble ensemble(std::move(models), options);
+  liveness::Result result = ensemble.predict(image);
+  serve({{{"model", result.model}, {"isa", liveness::to_string(ensemble.members().front().info().isa)}},
+         [&](int) { result = ensemble.predict(image); },
+         [&] {
+           if (result.faces.empty()) throw std::runtime_error("no face was found in " + frame_path);
+           const liveness::Rect& box = result.faces.front().face.box;
+           return std::vector<float>{box.x, box.y, box.width, box.height, result.score};
+         }});
+}
+
+int run(const std::vector<std::string>& args) {
+  const std::string mode = args.empty() ? "" : args[0];
+  if (mode == "inputs" && args.size() == 7)
+    make_inputs(std::stoi(args[1]), std::stoi(args[2]), std::stoi(args[3]), std::stoi(args[4]), std::stof(args[5]),
+                args[6]);
+  else if (mode == "convert" && args.size() == 4)
+    liveness::convert_onnx(args[1], args[2], args[3]);
+  else if (mode == "engine" && args.size() == 4)
+    serve_engine(args[1], args[2], std::stoi(args[3]));
+  else if (mode == "peak" && args.size() == 2)
+    serve_peak(args[1]);
+  else if (mode == "pipeline" && args.size() >= 6)
+    serve_pipeline(args[1], std::stoi(args[2]), std::stoi(args[3]), args[4], {args.begin() + 5, args.end()});
+  else
+    throw std::runtime_error("see the head of worker.cpp for the arguments");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run({argv + 1, argv + argc});
+  } catch (const std::exception& e) {
+    std::cout << json{{"error", e.what()}}.dump() << std::endl;
+    return 1;
+  }
+}
