@@ -1,0 +1,576 @@
+/*
+ * liveness.h - face presentation attack detection from C.
+ *
+ * Is the face in this picture a living person (bona fide), or a print, a screen, a mask held up to the camera (attack)?
+ * This header is the manual. A complete program:
+ *
+ *   #include <liveness.h>
+ *   #include <stdio.h>
+ *
+ *   static uint8_t frame[480 * 640 * 3];  // one picture: rows of blue, green, red bytes
+ *
+ *   int main(int argc, char** argv) {  // program PAD_PACKAGE DETECTOR_PACKAGE < frame.bgr
+ *     liveness_model_t *pad = NULL, *detector = NULL;
+ *     liveness_predictor_t* predictor = NULL;
+ *     liveness_result_t* result = NULL;
+ *     liveness_predictor_options_t options;
+ *     liveness_image_t image;
+ *     liveness_summary_t summary;
+ *     if (argc < 3 || fread(frame, 1, sizeof frame, stdin) != sizeof frame) return 2;
+ *     liveness_predictor_options_init(&options, sizeof options);
+ *     liveness_image_init(&image, sizeof image, frame, 640, 480, LIVENESS_PIXEL_FORMAT_BGR);
+ *     liveness_summary_init(&summary, sizeof summary);
+ *     liveness_status_t status = liveness_model_load(argv[1], NULL, &pad);
+ *     if (!status) status = liveness_model_load(argv[2], NULL, &detector);
+ *     options.detector = detector;
+ *     if (!status) status = liveness_predictor_create(&pad, 1, &options, &predictor);
+ *     if (!status) status = liveness_result_create(&result);
+ *     if (!status) status = liveness_predictor_predict(predictor, &image, NULL, result);
+ *     if (!status) status = liveness_result_summary(result, &summary);
+ *     if (status) fprintf(stderr, "%s\n", liveness_last_error());
+ *     else printf("%s %.3f\n", liveness_verdict_name(summary.verdict), summary.score);
+ *     liveness_result_destroy(result), liveness_predictor_destroy(predictor);
+ *     liveness_model_destroy(detector), liveness_model_destroy(pad);
+ *     return status ? 1 : 0;
+ *   }
+ *
+ *   cc program.c $(pkg-config --cflags --libs liveness-c)
+ *
+ * Rules that hold for every function, unless it says otherwise:
+ *
+ * - Errors. A function that can fail returns a liveness_status_t, LIVENESS_STATUS_OK (0) on success. On failure nothing
+ *   that was passed in has been written to, nothing needs freeing, and liveness_last_error() has a sentence that names
+ *   the thing at fault. Besides the statuses listed, every function may return OUT_OF_MEMORY and INTERNAL. No function
+ *   ends the process, prints, or lets a C++ exception out.
+ * - NULL. A pointer must not be NULL where that is not allowed in words; if it is, the function returns
+ *   INVALID_ARGUMENT and says which. The destroy and init functions take NULL and then do nothing.
+ * - Memory. The library hands out handles only; each kind has one destroy function. Everything else is the caller's,
+ *   and no pointer to it is kept after a call returns. Text is fetched by "ask the size, then fill": with text NULL and
+ *   capacity 0 only *size is set, to the bytes needed with the zero byte at the end; otherwise the text is written, and
+ *   *size (here `size` may be NULL) is what it took; BUFFER_TOO_SMALL where it does not fit.
+ * - Lifetimes. Handles share what they need: a model may be destroyed right after a predictor was created from it.
+ * - Structs. Those that may grow begin with `struct_size`, the size that the caller was compiled with. The init
+ * function takes it, stores it and fills in the defaults, real values all, so that zero can be asked for. A struct from
+ * an older header is shorter: fields that it lacks have their defaults. One from a newer header is accepted where the
+ *   part that this library does not know is all zero. Anything else is ABI_MISMATCH, which every function that takes
+ *   such a struct may return. liveness_point_t and liveness_rect_t never change.
+ * - Threads. Functions that take a const handle may be called on one handle by any number of threads at once. Those
+ * that take a handle that is not const need it to themselves, and so does destroying it. Profilers are the exception:
+ * all their functions but destroy may be called at any time.
+ * - Text is UTF-8 and ends with a zero byte.
+ * - Enumerations are int32_t with names, so that they have one size everywhere. A value outside of one is
+ *   INVALID_ARGUMENT. Values are never renumbered; new ones may come.
+ */
+#ifndef LIVENESS_H_
+#define LIVENESS_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define LIVENESS_API __attribute__((visibility("default")))
+#define LIVENESS_CHECKED __attribute__((visibility("default"), warn_unused_result))
+#else
+#define LIVENESS_API
+#define LIVENESS_CHECKED
+#endif
+
+#ifdef __cplusplus
+#define LIVENESS_NOEXCEPT noexcept
+extern "C" {
+#else
+#define LIVENESS_NOEXCEPT
+#endif
+
+/* ---- version ---- */
+
+/* Version of this header. */
+#define LIVENESS_VERSION_MAJOR 0
+#define LIVENESS_VERSION_MINOR 1
+#define LIVENESS_VERSION_PATCH 0
+
+/* Raised when a compiled program would no longer work with a newer library; the number in the name libliveness_c.so.1.
+ */
+#define LIVENESS_ABI_VERSION 1
+
+/* Version of the library that was linked, "major.minor.patch". Static text. Cannot fail. */
+LIVENESS_API const char* liveness_version(void) LIVENESS_NOEXCEPT;
+
+/* The library's LIVENESS_ABI_VERSION; for those who load it with dlopen. Cannot fail. */
+LIVENESS_API int32_t liveness_abi_version(void) LIVENESS_NOEXCEPT;
+
+/* ---- errors ---- */
+
+/* 0: ok. 1-99: the call is wrong. 100-199: the environment (files, memory, machine). 200-254: happened at run time.
+ * 255: a defect of the library, please report it. Treat an unknown number by its block. */
+typedef int32_t liveness_status_t;
+enum {
+  LIVENESS_STATUS_OK = 0,
+  LIVENESS_STATUS_INVALID_ARGUMENT = 1, /* NULL, out of range, NaN, does not fit: the message names the argument */
+  LIVENESS_STATUS_INVALID_STATE = 2, /* e.g. no face was given and the predictor has no detector; the result is empty */
+  LIVENESS_STATUS_UNSUPPORTED = 3,   /* well-formed, but this library cannot do it */
+  LIVENESS_STATUS_BUFFER_TOO_SMALL = 4, /* text buffer; the message has the size that is needed */
+  LIVENESS_STATUS_ABI_MISMATCH = 5,     /* a struct_size that cannot be: was the init function called? */
+  LIVENESS_STATUS_OUT_OF_MEMORY = 100,
+  LIVENESS_STATUS_IO = 101,
+  LIVENESS_STATUS_NOT_FOUND = 102,
+  LIVENESS_STATUS_MODEL_INVALID =
+      103, /* the file is damaged or does not check out: the message names field, node or tensor */
+  LIVENESS_STATUS_CONFIG_INVALID = 104, /* contract or configuration: the message names file and line */
+  LIVENESS_STATUS_DEVICE_UNAVAILABLE = 105,
+  LIVENESS_STATUS_CANCELLED = 200,
+  LIVENESS_STATUS_INTERNAL = 255
+};
+
+/* Name of a status, e.g. "invalid argument"; "unknown status" for other numbers. Static text. Cannot fail. */
+LIVENESS_API const char* liveness_status_name(liveness_status_t status) LIVENESS_NOEXCEPT;
+
+/* What went wrong in the calling thread's most recent call that failed; "" before the first. The text stays valid and
+ * unchanged until the same thread calls a function that fails. Cut at 1023 bytes. Cannot fail. */
+LIVENESS_API const char* liveness_last_error(void) LIVENESS_NOEXCEPT;
+
+/* ---- pictures ---- */
+
+/* Position in pixels: x to the right, y down, the centre of the top left pixel is (0, 0). */
+typedef struct liveness_point_t {
+  float x;
+  float y;
+} liveness_point_t;
+
+/* Box in pixels: [x, x + width) by [y, y + height). May lie partly outside the frame. */
+typedef struct liveness_rect_t {
+  float x;
+  float y;
+  float width;
+  float height;
+} liveness_rect_t;
+
+/* Layout of a picture, 8 bits a channel. */
+typedef int32_t liveness_pixel_format_t;
+enum {
+  LIVENESS_PIXEL_FORMAT_BGR = 0,  /* 3 bytes a pixel, OpenCV's order */
+  LIVENESS_PIXEL_FORMAT_RGB = 1,  /* 3 bytes a pixel */
+  LIVENESS_PIXEL_FORMAT_BGRA = 2, /* 4 bytes a pixel, alpha ignored */
+  LIVENESS_PIXEL_FORMAT_RGBA = 3, /* 4 bytes a pixel, alpha ignored */
+  LIVENESS_PIXEL_FORMAT_GRAY = 4, /* 1 byte a pixel */
+  LIVENESS_PIXEL_FORMAT_NV12 = 5, /* a plane of luma, then one of half the size of U, V pairs (BT.601, video range) */
+  LIVENESS_PIXEL_FORMAT_NV21 = 6  /* as NV12 with V before U */
+};
+
+/* A picture that the caller owns. It is read in place and only during the call. */
+typedef struct liveness_image_t {
+  uint32_t struct_size;
+  liveness_pixel_format_t format;
+  const uint8_t* data;   /* first byte of the top row (of luma for NV12 and NV21) */
+  int32_t width;         /* pixels */
+  int32_t height;        /* pixels */
+  int64_t stride;        /* bytes from one row to the next; at least the bytes of one row */
+  const uint8_t* chroma; /* NV12, NV21: the chroma plane; NULL: it follows the luma rows, at data + stride * height */
+  int64_t chroma_stride; /* bytes; 0: the same as `stride` */
+} liveness_image_t;
+
+/* A tightly packed picture; set `stride`, `chroma` and `chroma_stride` afterwards for others. `size`:
+ * sizeof(liveness_image_t). Nothing is checked here, all is where the picture is used. Cannot fail. */
+LIVENESS_API void liveness_image_init(liveness_image_t* image, size_t size, const uint8_t* data, int32_t width,
+                                      int32_t height, liveness_pixel_format_t format) LIVENESS_NOEXCEPT;
+
+/* ---- models ---- */
+
+/* A network with its contract (how to feed it, how to read it). Immutable. Owned by whoever loaded it. */
+typedef struct liveness_model_t liveness_model_t;
+
+/* Instruction set of the engine. AUTO: the best of this machine, or what the environment variable LIVENESS_ISA
+ * (portable, avx2, avx512) names. */
+typedef int32_t liveness_isa_t;
+enum { LIVENESS_ISA_AUTO = 0, LIVENESS_ISA_PORTABLE = 1, LIVENESS_ISA_AVX2 = 2, LIVENESS_ISA_AVX512 = 3 };
+
+/* What a network is for. */
+typedef int32_t liveness_task_t;
+enum {
+  LIVENESS_TASK_PAD = 0,      /* presentation attack detection */
+  LIVENESS_TASK_DETECTOR = 1, /* face detector */
+  LIVENESS_TASK_OTHER = 2     /* runs through liveness_model_run() only */
+};
+
+typedef struct liveness_model_options_t {
+  uint32_t struct_size;
+  liveness_isa_t isa; /* default LIVENESS_ISA_AUTO */
+  int32_t verify;     /* default 1: score the package's golden inputs after loading, fail where they miss. 0: do not */
+  int32_t reserved;   /* 0 */
+  const char* contract; /* path of an ONNX file's contract; default NULL: FILE.yaml, FILE.yml or FILE.json beside it */
+} liveness_model_options_t;
+
+/* Defaults. `size`: sizeof(liveness_model_options_t). Cannot fail. */
+LIVENESS_API void liveness_model_options_init(liveness_model_options_t* options, size_t size) LIVENESS_NOEXCEPT;
+
+/* Reads a package (.safetensors), or an ONNX file that has a contract beside it. `options` may be NULL: defaults.
+ * INVALID_ARGUMENT, NOT_FOUND, IO, MODEL_INVALID (damaged, or golden inputs miss), UNSUPPORTED (an
+ * operator of the network, an instruction set that this machine lacks), CONFIG_INVALID (the contract). */
+LIVENESS_CHECKED liveness_status_t liveness_model_load(const char* path, const liveness_model_options_t* options,
+                                                       liveness_model_t** model) LIVENESS_NOEXCEPT;
+
+/* The same from the bytes of a package, which are not needed after the call. */
+LIVENESS_CHECKED liveness_status_t liveness_model_load_memory(const void* package, size_t size,
+                                                              const liveness_model_options_t* options,
+                                                              liveness_model_t** model) LIVENESS_NOEXCEPT;
+
+/* `model` may be NULL. Predictors, detectors and ROI processors made from it go on working. */
+LIVENESS_API void liveness_model_destroy(liveness_model_t* model) LIVENESS_NOEXCEPT;
+
+/* Figures about a model. */
+typedef struct liveness_model_info_t {
+  uint32_t struct_size;
+  liveness_task_t task;
+  int32_t width;           /* of the input, pixels */
+  int32_t height;          /* of the input, pixels */
+  int32_t channels;        /* of the input, 1 or 3 */
+  liveness_isa_t isa;      /* what the engine's plan was made for, never AUTO */
+  uint32_t output_count;   /* graph outputs */
+  uint32_t node_count;     /* graph nodes */
+  int64_t macs;            /* multiply-accumulates of one pass */
+  int64_t parameters;      /* weights and biases */
+  int64_t weight_bytes;    /* of the packed weights in memory */
+  int64_t workspace_bytes; /* scratch of one running pass */
+} liveness_model_info_t;
+
+/* Makes an empty struct to be filled. `size`: sizeof(liveness_model_info_t). Cannot fail. */
+LIVENESS_API void liveness_model_info_init(liveness_model_info_t* info, size_t size) LIVENESS_NOEXCEPT;
+
+/* `info` must have been made by its init function. INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_model_info(const liveness_model_t* model,
+                                                       liveness_model_info_t* info) LIVENESS_NOEXCEPT;
+
+/* All that is known of a model as one JSON document: {"contract": {...}, "identity", "isa", "macs", "parameters",
+ * "weight_bytes", "workspace_bytes", "inputs": [{"name", "shape"}], "outputs": [{"name", "shape"}],
+ * "nodes": [{"name", "type", "shape", "macs", "parameters"}]}.
+ * INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
+LIVENESS_CHECKED liveness_status_t liveness_model_describe(const liveness_model_t* model, char* text, size_t capacity,
+                                                           size_t* size) LIVENESS_NOEXCEPT;
+
+/* Scores the golden inputs of the package. *worst (may be NULL): the largest difference from their known outputs,
+ * relative to the larger of 1 and the largest known output; 0 where the package has no golden inputs. INVALID_ARGUMENT,
+ * MODEL_INVALID where a tolerance is missed. */
+LIVENESS_CHECKED liveness_status_t liveness_model_verify(const liveness_model_t* model, float* worst) LIVENESS_NOEXCEPT;
+
+/* Values of one image in output `index` (below liveness_model_info_t.output_count). INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_model_output_size(const liveness_model_t* model, uint32_t index,
+                                                              size_t* values) LIVENESS_NOEXCEPT;
+
+/* The raw pass, without crop and verdict.
+ *
+ * - input: batch x channels x height x width values as the network takes them; input_count: how many there are in all.
+ * - outputs: one buffer a graph output, in the order of liveness_model_describe(); buffer i takes batch x
+ *   liveness_model_output_size(i) values and is output_counts[i] long. output_count: length of both arrays.
+ * - threads: images worked on side by side, at least 1; the result depends neither on it nor on the batch size.
+ *
+ * INVALID_ARGUMENT where a size is wrong. */
+LIVENESS_CHECKED liveness_status_t liveness_model_run(const liveness_model_t* model, const float* input,
+                                                      size_t input_count, float* const* outputs,
+                                                      const size_t* output_counts, size_t output_count, int32_t batch,
+                                                      int32_t threads) LIVENESS_NOEXCEPT;
+
+/* Reads an ONNX file and its contract (JSON; YAML where the library was built with it), makes `goldens` (0 to 64)
+ * golden inputs, and writes a package. The file appears whole or not at all. INVALID_ARGUMENT, NOT_FOUND, IO,
+ * MODEL_INVALID, UNSUPPORTED, CONFIG_INVALID. */
+LIVENESS_CHECKED liveness_status_t liveness_convert(const char* onnx, const char* contract, const char* package,
+                                                    int32_t goldens) LIVENESS_NOEXCEPT;
+
+/* ---- faces ---- */
+
+/* A face in a frame. */
+typedef struct liveness_face_t {
+  uint32_t struct_size;
+  int32_t has_landmarks;         /* 1: `landmarks` is set, else 0 */
+  liveness_rect_t box;           /* pixels of the frame */
+  liveness_point_t landmarks[5]; /* right eye, left eye, nose tip, right, left corner of the mouth: the person's own */
+  float score;                   /* the detector's confidence, 0 to 1 */
+} liveness_face_t;
+
+/* An empty box without landmarks, score 1: set `box`. `size`: sizeof(liveness_face_t). Cannot fail.
+ */
+LIVENESS_API void liveness_face_init(liveness_face_t* face, size_t size) LIVENESS_NOEXCEPT;
+
+/* Finds faces. Immutable. */
+typedef struct liveness_detector_t liveness_detector_t;
+
+typedef struct liveness_detector_options_t {
+  uint32_t struct_size;
+  float score_threshold; /* 0 to 1; default -1: the package's own */
+  float nms_iou;         /* 0 to 1; default -1: the package's own */
+  int32_t max_faces;     /* at least 1; default 16: the best by score are kept */
+  float min_face;        /* default 0; pixels of the frame, shorter side: smaller faces are dropped */
+} liveness_detector_options_t;
+
+/* Defaults. `size`: sizeof(liveness_detector_options_t). Cannot fail. */
+LIVENESS_API void liveness_detector_options_init(liveness_detector_options_t* options, size_t size) LIVENESS_NOEXCEPT;
+
+/* `options` may be NULL: defaults. INVALID_ARGUMENT (no detector package, an option out of range). */
+LIVENESS_CHECKED liveness_status_t liveness_detector_create(const liveness_model_t* model,
+                                                            const liveness_detector_options_t* options,
+                                                            liveness_detector_t** detector) LIVENESS_NOEXCEPT;
+
+/* `detector` may be NULL. */
+LIVENESS_API void liveness_detector_destroy(liveness_detector_t* detector) LIVENESS_NOEXCEPT;
+
+/* Writes the faces, best score first, to faces[0], faces[1], ...: `capacity` pointers to structs made by
+ * liveness_face_init(). *count: how many were written; faces beyond `capacity` are dropped (max_faces bounds them).
+ * `faces` may be NULL if capacity is 0. INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_detector_detect(const liveness_detector_t* detector,
+                                                            const liveness_image_t* image,
+                                                            liveness_face_t* const* faces, size_t capacity,
+                                                            size_t* count) LIVENESS_NOEXCEPT;
+
+/* ---- verdicts ---- */
+
+/* Zero is never live: memory that nobody wrote denies. */
+typedef int32_t liveness_verdict_t;
+enum {
+  LIVENESS_VERDICT_UNCERTAIN = 0, /* scored, but the evidence does not carry a decision: the reasons say why */
+  LIVENESS_VERDICT_LIVE = 1,      /* bona fide presentation */
+  LIVENESS_VERDICT_SPOOF = 2,     /* presentation attack */
+  LIVENESS_VERDICT_NO_FACE = 3    /* no face was found, nothing was scored */
+};
+
+/* "LIVE", "SPOOF", "UNCERTAIN", "NO_FACE"; "UNCERTAIN" for other numbers. Static text. Cannot fail. */
+LIVENESS_API const char* liveness_verdict_name(liveness_verdict_t verdict) LIVENESS_NOEXCEPT;
+
+/* What speaks against trusting a score; a set of these bits. */
+typedef uint32_t liveness_reasons_t;
+enum {
+  LIVENESS_REASON_TOO_SMALL = 1,
+  LIVENESS_REASON_BLURRED = 2,
+  LIVENESS_REASON_DARK = 4,
+  LIVENESS_REASON_SATURATED = 8,
+  LIVENESS_REASON_AT_BORDER = 16,
+  LIVENESS_REASON_TURNED_AWAY = 32,
+  LIVENESS_REASON_MODELS_DISAGREE = 64,
+  LIVENESS_REASON_SEVERAL_FACES = 128,
+  LIVENESS_REASON_UNSTABLE_CROP = 256
+};
+
+/* Name of one bit, e.g. "too_small"; NULL for anything that is not exactly one known bit. Static text. Cannot fail. */
+LIVENESS_API const char* liveness_reason_name(liveness_reasons_t reason) LIVENESS_NOEXCEPT;
+
+/* One bit as a sentence for the person in front of the camera; NULL for anything that is not exactly one known bit.
+ * Static text. Cannot fail. */
+LIVENESS_API const char* liveness_reason_sentence(liveness_reasons_t reason) LIVENESS_NOEXCEPT;
+
+/* ---- profiler ---- */
+
+/* Measures where the time goes: give it to predictors by their options; one may serve several. */
+typedef struct liveness_profiler_t liveness_profiler_t;
+
+/* INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_profiler_create(liveness_profiler_t** profiler) LIVENESS_NOEXCEPT;
+
+/* `profiler` may be NULL. Predictors that were given it go on working. */
+LIVENESS_API void liveness_profiler_destroy(liveness_profiler_t* profiler) LIVENESS_NOEXCEPT;
+
+/* One figure. Keys are the counters "frames", "faces", "no_face", "errors", "cache_hits", "cache_misses", "skipped",
+ * and STAGE.FIGURE with a stage of read, detect, roi, infer, quality, decide, total and a figure of count, total_ms,
+ * mean_ms, p50_ms, p90_ms, p99_ms, max_ms: for instance "infer.p99_ms". 0 where nothing was recorded. More keys may
+ * come. INVALID_ARGUMENT, NOT_FOUND (no such key). */
+LIVENESS_CHECKED liveness_status_t liveness_profiler_get(const liveness_profiler_t* profiler, const char* key,
+                                                         double* value) LIVENESS_NOEXCEPT;
+
+/* All figures as JSON: {"counters": {...}, "stages": {"infer": {"count", "mean_ms", ...}}}, stages without a record
+ * left out. While other threads predict, the size may grow between asking and filling.
+ * INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
+LIVENESS_CHECKED liveness_status_t liveness_profiler_json(const liveness_profiler_t* profiler, char* text,
+                                                          size_t capacity, size_t* size) LIVENESS_NOEXCEPT;
+
+/* Forgets everything. What other threads record meanwhile may be kept or lost. INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_profiler_reset(liveness_profiler_t* profiler) LIVENESS_NOEXCEPT;
+
+/* ---- predictor ---- */
+
+/* One PAD network or several, with or without a detector. Immutable. */
+typedef struct liveness_predictor_t liveness_predictor_t;
+
+/* How the scores of several models become one. */
+typedef int32_t liveness_fusion_t;
+enum {
+  LIVENESS_FUSION_MEAN = 0,          /* mean of P(live) */
+  LIVENESS_FUSION_WEIGHTED = 1,      /* weighted mean of P(live) */
+  LIVENESS_FUSION_LOG_ODDS_MEAN = 2, /* mean of the log-odds */
+  LIVENESS_FUSION_MAJORITY = 3,      /* share of models at or above their own threshold */
+  LIVENESS_FUSION_MINIMUM = 4        /* the most suspicious model decides */
+};
+
+/* Bounds beyond which a quality value of liveness_face_result_t becomes a reason. */
+typedef struct liveness_quality_limits_t {
+  uint32_t struct_size;
+  float min_face_pixels; /* default 48; below: TOO_SMALL */
+  float min_sharpness;   /* default 15; below: BLURRED */
+  float min_luminance;   /* default 40; below: DARK */
+  float max_overexposed; /* default 0.25; above: SATURATED */
+  float max_outside;     /* default 0.35; above: AT_BORDER */
+  float max_yaw;         /* default 40; beyond, to either side: TURNED_AWAY */
+  float max_pitch;       /* default 35; beyond, up or down: TURNED_AWAY */
+} liveness_quality_limits_t;
+
+/* Defaults. `size`: sizeof(liveness_quality_limits_t). Cannot fail. */
+LIVENESS_API void liveness_quality_limits_init(liveness_quality_limits_t* limits, size_t size) LIVENESS_NOEXCEPT;
+
+typedef struct liveness_predictor_options_t {
+  uint32_t struct_size;
+  liveness_fusion_t fusion;                     /* of several models; default MEAN */
+  const liveness_model_t* detector;             /* default NULL: every call must give the face */
+  const liveness_detector_options_t* detection; /* default NULL: the detector's defaults */
+  const char* box_convention;                   /* default "yunet": of the boxes that the caller gives */
+  const char* profile; /* default "balanced": threshold profile of the package (strict, balanced, lenient) */
+  const liveness_quality_limits_t* limits; /* default NULL: the limits' defaults */
+  const float* weights;                    /* fusion WEIGHTED: one a model, none negative, sum above 0; default NULL */
+  liveness_profiler_t* profiler;           /* default NULL: no measuring */
+  float threshold;            /* 0 to 1: LIVE at or above it, SPOOF below; default -1: the profile decides */
+  float disagreement;         /* default 0.6: difference of the models' P(live) from which they disagree */
+  liveness_reasons_t abstain; /* turn LIVE or SPOOF into UNCERTAIN; default: all but AT_BORDER and SEVERAL_FACES */
+  int32_t all_faces;          /* default 0: only the largest face is scored; 1: all of them */
+  int32_t stability_crops;    /* default 0; extra crops, shifted and scaled a little, that must give the same verdict */
+  int32_t reserved;           /* 0 */
+} liveness_predictor_options_t;
+
+/* Defaults. `size`: sizeof(liveness_predictor_options_t). Cannot fail. */
+LIVENESS_API void liveness_predictor_options_init(liveness_predictor_options_t* options, size_t size) LIVENESS_NOEXCEPT;
+
+/* `models`: `count` PAD models, at least one; they share one detection and one pass over the pixels. `options` may be
+ * NULL: defaults. INVALID_ARGUMENT (no PAD model, an option out of range), UNSUPPORTED (a box convention that a model
+ * cannot take). */
+LIVENESS_CHECKED liveness_status_t liveness_predictor_create(liveness_model_t* const* models, size_t count,
+                                                             const liveness_predictor_options_t* options,
+                                                             liveness_predictor_t** predictor) LIVENESS_NOEXCEPT;
+
+/* `predictor` may be NULL. */
+LIVENESS_API void liveness_predictor_destroy(liveness_predictor_t* predictor) LIVENESS_NOEXCEPT;
+
+/* The outcome of one prediction, filled by predict calls and read by the functions below. Belongs to the caller and may
+ * be filled again and again; one thread at a time may fill it. */
+typedef struct liveness_result_t liveness_result_t;
+
+/* An empty result. INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_result_create(liveness_result_t** result) LIVENESS_NOEXCEPT;
+
+/* `result` may be NULL. */
+LIVENESS_API void liveness_result_destroy(liveness_result_t* result) LIVENESS_NOEXCEPT;
+
+/* Scores one picture. `face` may be NULL: then the detector finds it. A picture without a face is no error: its verdict
+ * is NO_FACE. INVALID_ARGUMENT (the picture or the box: says which field), INVALID_STATE (no face given, no detector),
+ * UNSUPPORTED (the box convention), MODEL_INVALID (a network gave NaN or infinity). */
+LIVENESS_CHECKED liveness_status_t liveness_predictor_predict(const liveness_predictor_t* predictor,
+                                                              const liveness_image_t* image,
+                                                              const liveness_face_t* face,
+                                                              liveness_result_t* result) LIVENESS_NOEXCEPT;
+
+/* Scores `count` pictures, `threads` (at least 1) at a time; equal to single calls. `boxes`: one a picture, or NULL:
+ * then the detector finds the faces. results[i] gets picture i's outcome; where a picture failed, reading results[i]
+ * returns its status and message, and the others are not touched by that. The results must be distinct. `images` and
+ * `results` may be NULL if count is 0. INVALID_ARGUMENT (a NULL, threads), INVALID_STATE (no boxes, no
+ * detector). */
+LIVENESS_CHECKED liveness_status_t liveness_predictor_predict_batch(
+    const liveness_predictor_t* predictor, const liveness_image_t* const* images, const liveness_rect_t* boxes,
+    size_t count, int32_t threads, liveness_result_t* const* results) LIVENESS_NOEXCEPT;
+
+/* The verdict on a picture: that of the deciding face, the largest one. */
+typedef struct liveness_summary_t {
+  uint32_t struct_size;
+  liveness_verdict_t verdict;
+  float score;     /* P(live), 0 to 1; 0 where there is no face */
+  float logit;     /* log-odds of the score, within +-30 */
+  float threshold; /* the score that LIVE takes */
+  liveness_reasons_t reasons;
+  uint32_t face_count; /* scored faces; the deciding one is 0 */
+  int32_t reserved;    /* 0 */
+  double detect_ms;    /* wall time, milliseconds */
+  double roi_ms;
+  double infer_ms;
+  double total_ms;
+} liveness_summary_t;
+
+/* Makes an empty struct to be filled, verdict UNCERTAIN. `size`: sizeof(liveness_summary_t). Cannot fail. */
+LIVENESS_API void liveness_summary_init(liveness_summary_t* summary, size_t size) LIVENESS_NOEXCEPT;
+
+/* INVALID_ARGUMENT, INVALID_STATE (nothing was predicted into it yet), or the status of the picture that failed in a
+ * batch. */
+LIVENESS_CHECKED liveness_status_t liveness_result_summary(const liveness_result_t* result,
+                                                           liveness_summary_t* summary) LIVENESS_NOEXCEPT;
+
+/* What is known of one face. */
+typedef struct liveness_face_result_t {
+  uint32_t struct_size;
+  liveness_verdict_t verdict;
+  float score;     /* P(live), 0 to 1, fused over the models */
+  float logit;     /* log-odds of the score, within +-30 */
+  float threshold; /* the score that LIVE takes */
+  liveness_reasons_t reasons;
+  uint32_t member_count; /* models that scored it */
+  int32_t has_landmarks;
+  liveness_rect_t box; /* in the detector's convention, or the caller's */
+  liveness_point_t landmarks[5];
+  float detection;    /* the detector's confidence, 0 to 1 */
+  float face_pixels;  /* shorter side of the box, pixels */
+  float sharpness;    /* variance of the Laplacian of the face scaled to 64 x 64 grey levels */
+  float luminance;    /* mean grey level of the face, 0 to 255 */
+  float overexposed;  /* share of pixels at 250 and above, 0 to 1 */
+  float underexposed; /* share of pixels at 5 and below, 0 to 1 */
+  float outside;      /* largest share of a model's crop outside the frame, 0 to 1 */
+  float yaw;          /* degrees, positive to the person's left; 0 without landmarks */
+  float pitch;        /* degrees, positive up */
+  float roll;         /* degrees in the image plane, positive clockwise as seen in the picture */
+} liveness_face_result_t;
+
+/* Makes an empty struct to be filled, verdict UNCERTAIN. `size`: sizeof(liveness_face_result_t). Cannot fail. */
+LIVENESS_API void liveness_face_result_init(liveness_face_result_t* face, size_t size) LIVENESS_NOEXCEPT;
+
+/* Face `index` (below face_count). As liveness_result_summary(). */
+LIVENESS_CHECKED liveness_status_t liveness_result_face(const liveness_result_t* result, uint32_t index,
+                                                        liveness_face_result_t* face) LIVENESS_NOEXCEPT;
+
+/* What model `member` (index in the array given to liveness_predictor_create) said of face `index`: *score is P(live),
+ * *logit its log-odds. Either may be NULL. As liveness_result_summary(). */
+LIVENESS_CHECKED liveness_status_t liveness_result_member(const liveness_result_t* result, uint32_t index,
+                                                          uint32_t member, float* score,
+                                                          float* logit) LIVENESS_NOEXCEPT;
+
+/* The names of the models that scored, joined by '+'. As liveness_result_summary(), and BUFFER_TOO_SMALL. */
+LIVENESS_CHECKED liveness_status_t liveness_result_model(const liveness_result_t* result, char* text, size_t capacity,
+                                                         size_t* size) LIVENESS_NOEXCEPT;
+
+/* ---- ROI ---- */
+
+/* Cuts what models want to see out of a frame: crop, border rule, resize, colour order and value range in one pass.
+ * Immutable. */
+typedef struct liveness_roi_t liveness_roi_t;
+
+/* One crop a model, of the same face. `models`: `count` PAD models, at least one. `box_convention`: of the boxes that
+ * will be given, e.g. "yunet"; NULL: each model's own. INVALID_ARGUMENT, UNSUPPORTED (a box convention that a model
+ * cannot take). */
+LIVENESS_CHECKED liveness_status_t liveness_roi_create(liveness_model_t* const* models, size_t count,
+                                                       const char* box_convention,
+                                                       liveness_roi_t** roi) LIVENESS_NOEXCEPT;
+
+/* `roi` may be NULL. */
+LIVENESS_API void liveness_roi_destroy(liveness_roi_t* roi) LIVENESS_NOEXCEPT;
+
+/* What was cut out for one model. */
+typedef struct liveness_crop_t {
+  uint32_t struct_size;
+  float outside;          /* share of the wanted region that lies outside the frame, 0 to 1 */
+  liveness_rect_t region; /* pixels of the frame; may reach outside where the model's border rule fills */
+} liveness_crop_t;
+
+/* Makes an empty struct to be filled. `size`: sizeof(liveness_crop_t). Cannot fail. */
+LIVENESS_API void liveness_crop_init(liveness_crop_t* crop, size_t size) LIVENESS_NOEXCEPT;
+
+/* Writes crop i to outputs[i]: channels x height x width values, ready for liveness_model_run(); output_counts[i] is
+ * the length of the buffer. crops[i] (`crops` may be NULL) says what was cut. count: length of the arrays, the number
+ * of models. INVALID_ARGUMENT (the picture, the box, a size). */
+LIVENESS_CHECKED liveness_status_t liveness_roi_extract(const liveness_roi_t* roi, const liveness_image_t* image,
+                                                        const liveness_rect_t* face, float* const* outputs,
+                                                        const size_t* output_counts, liveness_crop_t* const* crops,
+                                                        size_t count) LIVENESS_NOEXCEPT;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LIVENESS_H_ */

@@ -1,0 +1,46 @@
+// What stands behind the opaque handles: one C++ object each.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "liveness.h"
+#include "liveness/detector.hpp"
+#include "liveness/ensemble.hpp"
+#include "liveness/model.hpp"
+#include "liveness/predictor.hpp"
+#include "liveness/profiler.hpp"
+#include "liveness/roi.hpp"
+
+struct liveness_model_t {
+  liveness::Model model;
+};
+
+struct liveness_detector_t {
+  liveness::FaceDetector detector;
+};
+
+// Shared, so that it outlives the predictors that record into it.
+struct liveness_profiler_t {
+  std::shared_ptr<liveness::Profiler> profiler;
+};
+
+struct liveness_predictor_t {
+  std::shared_ptr<liveness::Profiler> profiler;  // declared first: destroyed after the predictor that uses it
+  std::variant<liveness::Predictor, liveness::Ensemble> predictor;
+};
+
+struct liveness_result_t {
+  std::optional<liveness::Result> result;
+  liveness::Status status = liveness::Status::kInvalidState;  // why there is no result
+  std::string error = "result: nothing was predicted into it yet";
+};
+
+struct liveness_roi_t {
+  liveness::RoiProcessor processor;
+  std::optional<std::string> convention;  // of the boxes that come in; empty: each crop's own
+};
