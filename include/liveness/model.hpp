@@ -222,4 +222,7 @@ class Model {
 void convert_onnx(const std::filesystem::path& onnx, const std::filesystem::path& contract, const std::filesystem::path& package,
                   int goldens = 4);
 
+/// The contract as JSON text, in the form that a package holds.
+[[nodiscard]] std::string contract_to_json(const Contract& contract);
+
 }  // namespace liveness
