@@ -13,6 +13,7 @@ namespace liveness {
 
 class Model::Impl {
  public:
+  // Plans the graph, which is checked already, for the instruction set of the options.
   Impl(Package package, const Options& options);
 
   Contract contract;
@@ -37,9 +38,13 @@ class Model::Impl {
   [[nodiscard]] std::unique_ptr<Workspace> acquire() const;
   void release(std::unique_ptr<Workspace> workspace) const noexcept;
 
+  // The golden's largest relative difference. Throws Error(kModelInvalid) where it is beyond the tolerance.
+  float check_golden(std::size_t index) const;
+
  private:
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Workspace>> idle_;
+  mutable std::size_t made_ = 0;  // workspaces in all; `idle_` has room for every one of them
 };
 
 }  // namespace liveness

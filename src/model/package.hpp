@@ -20,28 +20,33 @@ struct Package {
   std::vector<Golden> goldens;
 };
 
-// The bytes are hostile until proven otherwise: header capped, offsets in range and not overlapping, shape times element size
-// without overflow, node count capped, no NaN or infinity in weights. Throws Error(kModelInvalid), naming field or tensor.
+// The bytes are hostile until proven otherwise: header capped, offsets in range and not overlapping, shape times
+// element size without overflow, node count capped, no NaN or infinity in weights. Throws Error(kModelInvalid), naming
+// field or tensor.
 [[nodiscard]] Package read_package(std::span<const std::byte> bytes);
 [[nodiscard]] std::vector<std::byte> write_package(const Package& package);
 
 // Writes beside the target and renames: the file appears whole or not at all. Throws Error(kIo), e.g. on a full disk.
 void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
 // Throws Error(kNotFound) or Error(kIo); refuses more than `limit` bytes.
-[[nodiscard]] std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit = std::size_t{1} << 30);
+[[nodiscard]] std::vector<std::byte> read_file(const std::filesystem::path& path,
+                                               std::size_t limit = std::size_t{1} << 30);
 
 // The contract as JSON text (the form inside a package), and back. `origin` names the source in messages.
 [[nodiscard]] std::string contract_to_json(const Contract& contract);
 [[nodiscard]] Contract contract_from_json(std::string_view json, std::string_view origin);
-// A contract file: JSON always; YAML (src/config, yaml-cpp) where the library was built with it. Errors carry line and column.
+// The same from YAML. Throws Error(kUnsupported) where the library was built without it.
+[[nodiscard]] Contract contract_from_yaml(std::string_view yaml, std::string_view origin);
+// A contract file: JSON always; YAML (src/config, yaml-cpp) where the library was built with it. Errors carry line and
+// column.
 [[nodiscard]] Contract read_contract(const std::filesystem::path& path);
 
-// Checks that the contract is complete and fits the graph (input shape, output names and sizes). Throws Error(kModelInvalid)
-// naming the field. A contract must not leave anything to a guess.
+// Checks that the contract is complete and fits the graph (input shape, output names and sizes), which is checked
+// already. Throws Error(kModelInvalid) naming the field. A contract must not leave anything to a guess.
 void check_contract(const Contract& contract, const Graph& graph);
 
 // 128-bit hash of graph, weights and contract, as 32 hexadecimal digits.
-[[nodiscard]] std::string identity(const Package& package);
+[[nodiscard]] std::string identity(const Contract& contract, const Graph& graph);
 
 // Synthetic pictures (smooth noise, ramps; no faces) with the outputs that the portable kernels give.
 [[nodiscard]] std::vector<Golden> make_goldens(const Package& package, int count);

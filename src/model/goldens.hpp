@@ -1,0 +1,19 @@
+// Golden inputs: how they are made, fed and judged.
+#pragma once
+
+#include <span>
+
+#include "engine/engine.hpp"
+#include "liveness/model.hpp"
+
+namespace liveness {
+
+// Writes the pixels (height x width x channels) as the network takes them.
+void feed_pixels(std::span<const std::uint8_t> pixels, const InputContract& input, const PlanarView& view);
+
+// Runs the input; returns the largest difference from the known outputs, relative to max(1, largest |output|) of the
+// output. Infinite where an output is not finite. `outputs` are the executable's, in its order.
+[[nodiscard]] float golden_error(const Golden& golden, const InputContract& input, std::span<const TensorInfo> outputs,
+                                 const Executable& executable, Workspace& workspace);
+
+}  // namespace liveness

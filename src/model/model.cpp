@@ -1,0 +1,219 @@
+#include "liveness/model.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "liveness/error.hpp"
+#include "model/goldens.hpp"
+#include "model/model_impl.hpp"
+#include "model/onnx.hpp"
+#include "model/parallel.hpp"
+#include "model/sha256.hpp"
+
+namespace liveness {
+namespace {
+
+namespace fs = std::filesystem;
+
+TensorInfo tensor_info(const Graph& graph, int id) {
+  const Value& value = graph.values[static_cast<std::size_t>(id)];
+  return {value.name, {value.shape.begin() + 1, value.shape.end()}};
+}
+
+Isa choose_isa(Isa wanted) {
+  if (wanted == Isa::kAuto) return default_isa();
+  const std::vector<Isa> available = available_isas();
+  if (std::find(available.begin(), available.end(), wanted) == available.end()) {
+    throw Error(Status::kUnsupported, "this machine cannot run the instruction set " + std::string(to_string(wanted)));
+  }
+  return wanted;
+}
+
+bool is_onnx(const fs::path& path, std::span<const std::byte> bytes) {
+  if (path.extension() == ".onnx") return true;
+  if (path.extension() == ".safetensors") return false;
+  // A package's JSON header follows 8 bytes of length; an ONNX file begins with the field ir_version.
+  if (bytes.size() > 8 && bytes[8] == std::byte{'{'}) return false;
+  if (!bytes.empty() && bytes[0] == std::byte{0x08}) return true;
+  throw Error(Status::kModelInvalid, path.string() + ": neither a model package (.safetensors) nor an ONNX file");
+}
+
+fs::path contract_beside(const fs::path& onnx) {
+  for (const char* extension : {".yaml", ".yml", ".json"}) {
+    fs::path candidate = onnx;
+    candidate.replace_extension(extension);
+    if (fs::exists(candidate)) return candidate;
+  }
+  throw Error(Status::kNotFound, onnx.string() + ": an ONNX file needs a contract; there is no " +
+                                     onnx.stem().string() + ".yaml, .yml or .json beside it");
+}
+
+// Messages of the parts below name fields, nodes and tensors; this adds the file.
+template <class Work>
+auto naming(const fs::path& path, const Work& work) {
+  try {
+    return work();
+  } catch (const Error& e) {
+    const std::string_view what = e.what();
+    const std::string name = path.string();
+    throw Error(e.status(), what.starts_with(name) ? std::string(what) : name + ": " + std::string(what));
+  }
+}
+
+Package package_from_onnx(const fs::path& path, std::span<const std::byte> bytes, const fs::path& contract_path) {
+  Package package;
+  package.contract = read_contract(contract_path);
+  const std::string digest = sha256(bytes);
+  std::string& wanted = package.contract.source_sha256;
+  if (!wanted.empty() && wanted != digest) {
+    throw Error(Status::kModelInvalid, path.string() + ": its SHA-256 is " + digest + ", but source_sha256 of " +
+                                           contract_path.string() + " is " + wanted);
+  }
+  wanted = digest;
+  return naming(path, [&] {
+    package.graph = read_onnx(bytes, path.string(), package.contract.input.height, package.contract.input.width);
+    check_graph(package.graph);
+    check_contract(package.contract, package.graph);
+    return std::move(package);
+  });
+}
+
+}  // namespace
+
+Model::Impl::Impl(Package package, const Options& options)
+    : contract(std::move(package.contract)), goldens(std::move(package.goldens)) {
+  const Graph& graph = package.graph;
+  info.isa = choose_isa(options.isa);
+  executable = plan_cpu(graph, info.isa);
+  info.nodes = describe(graph);
+  for (const NodeInfo& node : info.nodes) {
+    info.macs += node.macs;
+    info.parameters += node.parameters;
+  }
+  for (const int id : graph.inputs) info.inputs.push_back(tensor_info(graph, id));
+  for (const int id : graph.outputs) info.outputs.push_back(tensor_info(graph, id));
+  info.weight_bytes = executable->weight_bytes();
+  info.workspace_bytes = executable->workspace_bytes();
+  info.identity = identity(contract, graph);
+  if (options.verify && !goldens.empty()) check_golden(0);
+}
+
+std::unique_ptr<Workspace> Model::Impl::acquire() const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      auto workspace = std::move(idle_.back());
+      idle_.pop_back();
+      return workspace;
+    }
+    idle_.reserve(++made_);
+  }
+  return executable->make_workspace();
+}
+
+void Model::Impl::release(std::unique_ptr<Workspace> workspace) const noexcept {
+  const std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(workspace));
+}
+
+float Model::Impl::check_golden(std::size_t index) const {
+  const Golden& golden = goldens[index];
+  const Lease lease(*this);
+  const float error = golden_error(golden, contract.input, info.outputs, *executable, *lease);
+  if (!(error <= golden.tolerance)) {
+    throw Error(Status::kModelInvalid, "goldens[" + std::to_string(index) + "]: the outputs are off by " +
+                                           std::to_string(error) + ", more than the tolerance of " +
+                                           std::to_string(golden.tolerance));
+  }
+  return error;
+}
+
+Model Model::load(const fs::path& path, const Options& options) {
+  const std::vector<std::byte> bytes = read_file(path);
+  if (is_onnx(path, bytes)) {
+    const fs::path contract = options.contract.empty() ? contract_beside(path) : options.contract;
+    Package package = package_from_onnx(path, bytes, contract);
+    return naming(path, [&] { return Model(std::make_shared<const Impl>(std::move(package), options)); });
+  }
+  return naming(path, [&] { return from_memory(bytes, options); });
+}
+
+Model Model::from_memory(std::span<const std::byte> package, const Options& options) {
+  return Model(std::make_shared<const Impl>(read_package(package), options));
+}
+
+const Contract& Model::contract() const noexcept {
+  return impl_->contract;
+}
+const ModelInfo& Model::info() const noexcept {
+  return impl_->info;
+}
+const std::vector<Golden>& Model::goldens() const noexcept {
+  return impl_->goldens;
+}
+
+float Model::verify() const {
+  float worst = 0;
+  for (std::size_t i = 0; i < impl_->goldens.size(); ++i) worst = std::max(worst, impl_->check_golden(i));
+  return worst;
+}
+
+void Model::run(std::span<const float> input, std::span<const std::span<float>> outputs, int batch, int threads) const {
+  const auto fail = [](const std::string& what) { throw Error(Status::kInvalidArgument, what); };
+  if (batch < 1) fail("batch: " + std::to_string(batch) + "; at least 1 is needed");
+  if (threads < 1) fail("threads: " + std::to_string(threads) + "; at least 1 is needed");
+  const ModelInfo& info = impl_->info;
+  const auto images = static_cast<std::size_t>(batch);
+  const std::size_t pixels = info.inputs.front().elements();
+  if (input.size() != images * pixels) {
+    fail("input: " + std::to_string(input.size()) + " floats; " + std::to_string(batch) + " images of " +
+         std::to_string(pixels) + " are needed");
+  }
+  if (outputs.size() != info.outputs.size()) {
+    fail("outputs: " + std::to_string(outputs.size()) + " spans; the network has " +
+         std::to_string(info.outputs.size()) + " outputs");
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const std::size_t elements = info.outputs[i].elements();
+    if (outputs[i].size() == images * elements) continue;
+    fail("outputs[" + std::to_string(i) + "] (" + info.outputs[i].name + "): " + std::to_string(outputs[i].size()) +
+         " floats; " + std::to_string(batch) + " images of " + std::to_string(elements) + " are needed");
+  }
+  const InputContract& shape = impl_->contract.input;
+  parallel_for(batch, threads, [&](int image) {
+    const Impl::Lease lease(*impl_);
+    const PlanarView view = impl_->executable->input(*lease);
+    const auto row_floats = static_cast<std::size_t>(shape.width);
+    const float* from = input.data() + static_cast<std::size_t>(image) * pixels;
+    for (int c = 0; c < shape.channels(); ++c) {
+      for (int y = 0; y < shape.height; ++y, from += row_floats) {
+        std::memcpy(view.data + c * view.plane_stride + y * view.row_stride, from, row_floats * sizeof(float));
+      }
+    }
+    impl_->executable->run(*lease);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const std::span<const float> found = impl_->executable->output(*lease, i);
+      std::copy(found.begin(), found.end(), outputs[i].begin() + static_cast<std::ptrdiff_t>(found.size()) * image);
+    }
+  });
+}
+
+std::vector<StepTime> Model::profile(int rounds) const {
+  if (rounds < 1) throw Error(Status::kInvalidArgument, "rounds: " + std::to_string(rounds) + "; at least 1 is needed");
+  return impl_->executable->profile(rounds);
+}
+
+void convert_onnx(const fs::path& onnx, const fs::path& contract, const fs::path& package, int goldens) {
+  if (goldens < 0) throw Error(Status::kInvalidArgument, "goldens: " + std::to_string(goldens) + " is negative");
+  Package made = package_from_onnx(onnx, read_file(onnx), contract);
+  const std::vector<std::byte> bytes = naming(onnx, [&] {
+    made.goldens = make_goldens(made, goldens);
+    std::vector<std::byte> written = write_package(made);
+    // What is handed out must load, and give the golden outputs on this machine's best kernels too.
+    static_cast<void>(Model::from_memory(written).verify());
+    return written;
+  });
+  write_file(package, bytes);
+}
+
+}  // namespace liveness

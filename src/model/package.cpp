@@ -1,0 +1,529 @@
+#include "model/package.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "model/contract.hpp"
+#include "model/json.hpp"
+#include "model/sha256.hpp"
+
+namespace liveness {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "packages are little-endian and read without swapping");
+
+constexpr int kFormat = 1;
+constexpr std::size_t kMaxHeader = std::size_t{16} << 20;
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kMaxOutputs = 256;
+constexpr std::size_t kMaxOperands = 256;
+constexpr std::size_t kMaxAttributeValues = 4096;
+constexpr std::size_t kMaxGoldens = 64;
+constexpr float kMaxTolerance = 0.1F;
+constexpr const char* kMetadata = "__metadata__";
+constexpr const char* kDocument = "liveness";
+
+[[noreturn]] void invalid(const std::string& message) {
+  throw Error(Status::kModelInvalid, message);
+}
+
+std::string tensor_label(const std::string& name) {
+  return "tensor " + in_quotes(name);
+}
+
+// The index of the first value that is NaN or infinite, or the number of values.
+std::size_t first_not_finite(std::span<const float> values) {
+  std::uint32_t worst = 0;
+  for (const float v : values) worst = std::max(worst, std::bit_cast<std::uint32_t>(v) & 0x7fffffffU);
+  if (worst < 0x7f800000U) return values.size();
+  return static_cast<std::size_t>(
+      std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); }) - values.begin());
+}
+
+void check_finite(const std::string& label, std::span<const float> values) {
+  const std::size_t bad = first_not_finite(values);
+  if (bad == values.size()) return;
+  invalid(label + ": value " + std::to_string(bad) + " is " + (std::isnan(values[bad]) ? "NaN" : "infinite"));
+}
+
+std::uint64_t read_length(std::span<const std::byte> bytes) {
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  return length;
+}
+
+// ---------------------------------------------------------------- tensors
+
+struct StoredTensor {
+  bool is_float = false;
+  Shape shape;
+  std::span<const std::byte> bytes;
+  bool used = false;
+};
+
+// The tensors of a safetensors file: described by the header, proven to tile the data exactly.
+class TensorFile {
+ public:
+  TensorFile(const Document& header, std::span<const std::byte> data) {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+    std::vector<const std::string*> names;
+    for (const auto& [name, field] : Field(header).members()) {
+      if (name == kMetadata) continue;
+      const auto [begin, end] = add(name, field, data);
+      ranges.emplace_back(begin, end);
+      names.push_back(&tensors_.find(name)->first);
+    }
+    std::vector<std::size_t> order(ranges.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return ranges[a] < ranges[b]; });
+    std::uint64_t at = 0;
+    for (const std::size_t i : order) {
+      const auto [begin, end] = ranges[i];
+      if (begin < at) invalid(tensor_label(*names[i]) + ": overlaps the tensor before it in the file");
+      if (begin > at) {
+        invalid(tensor_label(*names[i]) + ": starts at byte " + std::to_string(begin) + " of the data; the " +
+                std::to_string(begin - at) + " bytes before it belong to no tensor");
+      }
+      at = end;
+    }
+    if (at != data.size()) {
+      invalid("the file has " + std::to_string(data.size() - at) + " bytes after the last tensor");
+    }
+  }
+
+  // A tensor may be asked for once.
+  const StoredTensor& take(const std::string& name, bool is_float, const Field& where) {
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end()) where.fail("the file has no tensor " + in_quotes(name));
+    StoredTensor& tensor = found->second;
+    if (tensor.is_float != is_float) {
+      where.fail(tensor_label(name) + " is " + (tensor.is_float ? "F32" : "U8") + "; " + (is_float ? "F32" : "U8") +
+                 " is needed here");
+    }
+    if (tensor.used) where.fail(tensor_label(name) + " has another use already");
+    tensor.used = true;
+    return tensor;
+  }
+
+  std::vector<float> take_floats(const std::string& name, Shape& shape, const Field& where) {
+    const StoredTensor& tensor = take(name, true, where);
+    std::vector<float> values(tensor.bytes.size() / sizeof(float));
+    std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
+    shape = tensor.shape;
+    return values;
+  }
+
+  void check_all_used() const {
+    for (const auto& [name, tensor] : tensors_) {
+      if (!tensor.used) invalid(tensor_label(name) + ": nothing in the graph uses it");
+    }
+  }
+
+ private:
+  std::pair<std::uint64_t, std::uint64_t> add(const std::string& name, const Field& field,
+                                              std::span<const std::byte> data) {
+    if (name.empty()) invalid("a tensor has an empty name");
+    const std::string label = tensor_label(name);
+    field.only({"dtype", "shape", "data_offsets"});
+    StoredTensor tensor;
+    const std::string& dtype = field["dtype"].text();
+    tensor.is_float = dtype == "F32";
+    if (!tensor.is_float && dtype != "U8") invalid(label + ": dtype " + in_quotes(dtype) + " is neither F32 nor U8");
+    std::uint64_t elements = 1;
+    for (const Field& size : field["shape"].items(kMaxRank)) {
+      tensor.shape.push_back(size.integer(1, kMaxElements));
+      elements *= static_cast<std::uint64_t>(tensor.shape.back());
+      if (elements > static_cast<std::uint64_t>(kMaxElements)) {
+        invalid(label + ": its shape makes more than " + std::to_string(kMaxElements) + " values");
+      }
+    }
+    const std::vector<Field> offsets = field["data_offsets"].items(2);
+    if (offsets.size() != 2) field["data_offsets"].fail("two offsets are needed");
+    constexpr auto kLargest = std::numeric_limits<std::int64_t>::max();
+    const auto begin = static_cast<std::uint64_t>(offsets[0].integer(0, kLargest));
+    const auto end = static_cast<std::uint64_t>(offsets[1].integer(0, kLargest));
+    if (begin > end || end > data.size()) {
+      invalid(label + ": bytes " + std::to_string(begin) + " to " + std::to_string(end) + " are not within the " +
+              std::to_string(data.size()) + " bytes of data");
+    }
+    const std::uint64_t wanted = elements * (tensor.is_float ? sizeof(float) : 1);
+    if (end - begin != wanted) {
+      invalid(label + ": dtype and shape make " + std::to_string(wanted) + " bytes, but the offsets span " +
+              std::to_string(end - begin));
+    }
+    tensor.bytes = data.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(wanted));
+    tensors_.emplace(name, std::move(tensor));
+    return {begin, end};
+  }
+
+  std::map<std::string, StoredTensor> tensors_;
+};
+
+// ---------------------------------------------------------------- graph
+
+AttributeValue read_attribute(const Field& field) {
+  const Json& json = field.json();
+  constexpr auto kLow = std::numeric_limits<std::int64_t>::min();
+  constexpr auto kHigh = std::numeric_limits<std::int64_t>::max();
+  if (json.is_string()) return field.text();
+  if (json.is_number_integer()) return field.integer(kLow, kHigh);
+  if (json.is_number()) return field.number();
+  if (!json.is_array()) field.fail("an attribute is a number, a text or a list of numbers");
+  const std::vector<Field> items = field.items(kMaxAttributeValues);
+  const bool whole =
+      std::all_of(items.begin(), items.end(), [](const Field& f) { return f.json().is_number_integer(); });
+  if (whole) {
+    std::vector<std::int64_t> values;
+    for (const Field& item : items) values.push_back(item.integer(kLow, kHigh));
+    return values;
+  }
+  std::vector<float> values;
+  for (const Field& item : items) values.push_back(item.number());
+  return values;
+}
+
+Json attribute_to_value(const AttributeValue& value) {
+  struct Visitor {
+    Json operator()(std::int64_t v) const { return v; }
+    Json operator()(float v) const { return short_number(v); }
+    Json operator()(const std::string& v) const { return v; }
+    Json operator()(const std::vector<std::int64_t>& v) const { return v; }
+    Json operator()(const std::vector<float>& v) const {
+      Json list = Json::array();
+      for (const float f : v) list.push_back(short_number(f));
+      return list;
+    }
+  };
+  return std::visit(Visitor{}, value);
+}
+
+class GraphReader {
+ public:
+  explicit GraphReader(TensorFile& tensors) : tensors_(tensors) {}
+
+  Graph read(const Field& field) {
+    field.only({"inputs", "outputs", "nodes"});
+    for (const Field& input : field["inputs"].items(1)) {
+      input.only({"name", "shape"});
+      const int id = add_value(input["name"]);
+      for (const Field& size : input["shape"].items(kMaxRank)) {
+        graph_.values.back().shape.push_back(size.integer(1, kMaxElements));
+      }
+      graph_.inputs.push_back(id);
+    }
+    const std::vector<Field> nodes = field["nodes"].items(kMaxNodes);
+    graph_.nodes.reserve(nodes.size());
+    for (const Field& node : nodes) read_node(node);
+    std::set<int> seen;
+    for (const Field& output : field["outputs"].items(kMaxOutputs)) {
+      const auto found = values_.find(output.text());
+      if (found == values_.end()) output.fail("no node computes " + in_quotes(output.text()));
+      if (!seen.insert(found->second).second) output.fail(in_quotes(output.text()) + " is an output already");
+      graph_.outputs.push_back(found->second);
+    }
+    if (graph_.outputs.empty()) field["outputs"].fail("is empty");
+    return std::move(graph_);
+  }
+
+ private:
+  int add_value(const Field& name) {
+    const int id = static_cast<int>(graph_.values.size());
+    if (!values_.emplace(name.text(), id).second) name.fail(in_quotes(name.text()) + " is computed already");
+    graph_.values.push_back({name.text(), {}});
+    return id;
+  }
+
+  Operand read_operand(const Field& field) {
+    if (field.json().is_null()) return {};
+    if (field.json().is_string()) {
+      const auto found = values_.find(field.text());
+      if (found == values_.end()) field.fail(in_quotes(field.text()) + " is not computed before it is used");
+      return {Operand::Kind::kValue, found->second};
+    }
+    const Field name = field.only({"tensor"})["tensor"];
+    const auto [entry, is_new] = constants_.emplace(name.text(), static_cast<int>(graph_.tensors.size()));
+    if (is_new) {
+      Tensor tensor;
+      tensor.name = name.text();
+      tensor.data = tensors_.take_floats(tensor.name, tensor.shape, name);
+      graph_.tensors.push_back(std::move(tensor));
+    }
+    return {Operand::Kind::kConstant, entry->second};
+  }
+
+  void read_node(const Field& field) {
+    field.only({"op", "name", "inputs", "output", "attributes"});
+    Node node;
+    node.name = field["name"].text();
+    const std::string& op = field["op"].text();
+    if (!from_string(op, node.op)) {
+      field["op"].fail("node " + in_quotes(node.name) + " has the unknown operator " + in_quotes(op));
+    }
+    for (const Field& operand : field["inputs"].items(kMaxOperands)) node.inputs.push_back(read_operand(operand));
+    node.output = add_value(field["output"]);
+    if (field.has("attributes")) {
+      for (const auto& [name, value] : field["attributes"].members()) {
+        node.attributes.push_back({name, read_attribute(value)});
+      }
+    }
+    graph_.nodes.push_back(std::move(node));
+  }
+
+  TensorFile& tensors_;
+  Graph graph_;
+  std::unordered_map<std::string, int> values_;
+  std::unordered_map<std::string, int> constants_;
+};
+
+// Constants in the order of their first use; what nothing uses is left out.
+std::vector<int> used_tensors(const Graph& graph) {
+  std::vector<int> order;
+  std::vector<bool> seen(graph.tensors.size(), false);
+  for (const Node& node : graph.nodes) {
+    for (const Operand& operand : node.inputs) {
+      if (operand.kind != Operand::Kind::kConstant || seen.at(static_cast<std::size_t>(operand.id))) continue;
+      seen[static_cast<std::size_t>(operand.id)] = true;
+      order.push_back(operand.id);
+    }
+  }
+  return order;
+}
+
+Json graph_to_value(const Graph& graph) {
+  const auto value_name = [&](int id) -> const std::string& {
+    return graph.values.at(static_cast<std::size_t>(id)).name;
+  };
+  Json inputs = Json::array();
+  for (const int id : graph.inputs) {
+    inputs.push_back({{"name", value_name(id)}, {"shape", graph.values.at(static_cast<std::size_t>(id)).shape}});
+  }
+  Json outputs = Json::array();
+  for (const int id : graph.outputs) outputs.push_back(value_name(id));
+  Json nodes = Json::array();
+  for (const Node& node : graph.nodes) {
+    Json operands = Json::array();
+    for (const Operand& operand : node.inputs) {
+      switch (operand.kind) {
+        case Operand::Kind::kNone: operands.push_back(nullptr); break;
+        case Operand::Kind::kValue: operands.push_back(value_name(operand.id)); break;
+        case Operand::Kind::kConstant:
+          operands.push_back({{"tensor", graph.tensors.at(static_cast<std::size_t>(operand.id)).name}});
+          break;
+      }
+    }
+    Json entry{{"op", to_string(node.op)},
+               {"name", node.name},
+               {"inputs", std::move(operands)},
+               {"output", value_name(node.output)}};
+    for (const Attribute& attribute : node.attributes) {
+      entry["attributes"][attribute.name] = attribute_to_value(attribute.value);
+    }
+    nodes.push_back(std::move(entry));
+  }
+  return {{"inputs", std::move(inputs)}, {"outputs", std::move(outputs)}, {"nodes", std::move(nodes)}};
+}
+
+std::string dump(const Json& value) {
+  try {
+    return value.dump();
+  } catch (const Json::exception&) {
+    invalid("graph or contract: a name or text is not valid UTF-8");
+  }
+}
+
+// ---------------------------------------------------------------- goldens
+
+Golden read_golden(const Field& field, const Package& package, TensorFile& tensors) {
+  field.only({"pixels", "outputs", "tolerance"});
+  Golden golden;
+  golden.tolerance = field["tolerance"].number();
+  if (!(golden.tolerance > 0 && golden.tolerance <= kMaxTolerance)) {
+    field["tolerance"].fail(field["tolerance"].json().dump() + " is not greater than 0 and at most " +
+                            short_number(kMaxTolerance).dump());
+  }
+  const StoredTensor& pixels = tensors.take(field["pixels"].text(), false, field["pixels"]);
+  const InputContract& input = package.contract.input;
+  if (pixels.shape != Shape{input.height, input.width, input.channels()}) {
+    field["pixels"].fail(tensor_label(field["pixels"].text()) + " does not have the shape height x width x channels");
+  }
+  const auto* first = reinterpret_cast<const std::uint8_t*>(pixels.bytes.data());
+  golden.pixels.assign(first, first + pixels.bytes.size());
+  for (const auto& [name, entry] : field["outputs"].members()) {
+    const auto is_it = [&](int id) { return package.graph.values[static_cast<std::size_t>(id)].name == name; };
+    const auto found = std::find_if(package.graph.outputs.begin(), package.graph.outputs.end(), is_it);
+    if (found == package.graph.outputs.end()) entry.fail("the graph has no such output");
+    Shape shape;
+    check_finite(tensor_label(entry.text()), golden.outputs[name] = tensors.take_floats(entry.text(), shape, entry));
+    if (shape != package.graph.values[static_cast<std::size_t>(*found)].shape) {
+      entry.fail(tensor_label(entry.text()) + " does not have the shape of the output");
+    }
+  }
+  if (golden.outputs.size() != package.graph.outputs.size()) {
+    field["outputs"].fail("names " + std::to_string(golden.outputs.size()) + " of the graph's " +
+                          std::to_string(package.graph.outputs.size()) + " outputs");
+  }
+  return golden;
+}
+
+void check_golden(const Golden& golden, std::size_t index, const Package& package) {
+  const std::string label = "goldens[" + std::to_string(index) + "]";
+  const InputContract& input = package.contract.input;
+  const auto pixels = static_cast<std::size_t>(input.width) * static_cast<std::size_t>(input.height) *
+                      static_cast<std::size_t>(input.channels());
+  if (golden.pixels.size() != pixels) invalid(label + ": pixels are not height x width x channels");
+  if (!(golden.tolerance > 0 && golden.tolerance <= kMaxTolerance)) invalid(label + ": tolerance is out of range");
+  if (golden.outputs.size() != package.graph.outputs.size()) invalid(label + ": an output is missing");
+  for (const int id : package.graph.outputs) {
+    const Value& value = package.graph.values[static_cast<std::size_t>(id)];
+    const auto found = golden.outputs.find(value.name);
+    if (found == golden.outputs.end() || found->second.size() != static_cast<std::size_t>(elements(value.shape))) {
+      invalid(label + ": output " + in_quotes(value.name) + " is missing or has the wrong size");
+    }
+    check_finite(label + ": output " + in_quotes(value.name), found->second);
+  }
+}
+
+// ---------------------------------------------------------------- writing
+
+class PackageWriter {
+ public:
+  // Returns the name, so that the document can refer to it.
+  const std::string& add(const std::string& name, std::string_view dtype, const Shape& shape,
+                         std::span<const std::byte> bytes) {
+    if (name.empty() || name == kMetadata) invalid(tensor_label(name) + ": not a usable name");
+    if (header_.contains(name)) invalid(tensor_label(name) + ": the name occurs twice");
+    header_[name] = {{"dtype", dtype}, {"shape", shape}, {"data_offsets", {size_, size_ + bytes.size()}}};
+    parts_.push_back(bytes);
+    size_ += bytes.size();
+    return name;
+  }
+
+  std::vector<std::byte> finish(const Json& document) {
+    header_[kMetadata] = {{kDocument, dump(document)}};
+    std::string text = dump(header_);
+    // Spaces after the header put the data on a boundary that vector loads and memory maps like.
+    constexpr std::size_t kLengthBytes = sizeof(std::uint64_t);
+    text.append((kAlignment - (kLengthBytes + text.size()) % kAlignment) % kAlignment, ' ');
+    if (text.size() > kMaxHeader) invalid("the header would be larger than " + std::to_string(kMaxHeader) + " bytes");
+    std::vector<std::byte> bytes;
+    bytes.reserve(kLengthBytes + text.size() + size_);
+    const std::uint64_t length = text.size();
+    const auto append = [&](std::span<const std::byte> part) { bytes.insert(bytes.end(), part.begin(), part.end()); };
+    append(std::as_bytes(std::span(&length, 1)));
+    append(std::as_bytes(std::span(text)));
+    for (const auto part : parts_) append(part);
+    return bytes;
+  }
+
+ private:
+  Json header_ = Json::object();
+  std::vector<std::span<const std::byte>> parts_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace
+
+Package read_package(std::span<const std::byte> bytes) {
+  constexpr std::size_t kLengthBytes = sizeof(std::uint64_t);
+  if (bytes.size() < kLengthBytes) {
+    invalid("not a model package: " + std::to_string(bytes.size()) + " bytes hold no header length");
+  }
+  const std::uint64_t length = read_length(bytes);
+  if (length > kMaxHeader) {
+    invalid("not a model package: a header of " + std::to_string(length) + " bytes; at most " +
+            std::to_string(kMaxHeader) + " are allowed");
+  }
+  if (length > bytes.size() - kLengthBytes) {
+    invalid("the file ends within the header: " + std::to_string(length) + " bytes announced, " +
+            std::to_string(bytes.size() - kLengthBytes) + " there");
+  }
+  const std::span<const std::byte> header_bytes = bytes.subspan(kLengthBytes, static_cast<std::size_t>(length));
+  const std::string_view header_text(reinterpret_cast<const char*>(header_bytes.data()), header_bytes.size());
+  if (!header_text.starts_with('{')) invalid("not a model package: the header does not start with '{'");
+  const Document header = parse_json(header_text, "header", Status::kModelInvalid);
+  TensorFile tensors(header, bytes.subspan(kLengthBytes + header_bytes.size()));
+
+  const Field metadata(header);
+  if (!metadata.has(kMetadata) || !metadata[kMetadata].has(kDocument)) {
+    invalid("a safetensors file, but not a model package: __metadata__ has no \"liveness\"");
+  }
+  Document document = parse_json(metadata[kMetadata][kDocument].text(), "__metadata__.liveness", Status::kModelInvalid);
+  document.origin.clear();
+  const Field root(document);
+  if (root.json().is_object() && root.has("format")) {
+    const auto format = root["format"].integer(1, std::numeric_limits<int>::max());
+    if (format != kFormat) {
+      root["format"].fail(std::to_string(format) + "; this library reads format " + std::to_string(kFormat));
+    }
+  }
+  root.only({"format", "contract", "graph", "goldens"});
+  static_cast<void>(root["format"]);
+  Package package;
+  package.contract = contract_from_value(root["contract"]);
+  package.graph = GraphReader(tensors).read(root["graph"]);
+  check_graph(package.graph);
+  check_contract(package.contract, package.graph);
+  for (const Field& golden : root["goldens"].items(kMaxGoldens)) {
+    package.goldens.push_back(read_golden(golden, package, tensors));
+  }
+  tensors.check_all_used();
+  return package;
+}
+
+std::vector<std::byte> write_package(const Package& package) {
+  Graph graph = package.graph;
+  check_graph(graph);
+  check_contract(package.contract, graph);
+  PackageWriter writer;
+  for (const int id : used_tensors(graph)) {
+    const Tensor& tensor = graph.tensors[static_cast<std::size_t>(id)];
+    writer.add(tensor.name, "F32", tensor.shape, std::as_bytes(std::span(tensor.data)));
+  }
+  if (package.goldens.size() > kMaxGoldens) {
+    invalid("goldens: " + std::to_string(package.goldens.size()) + "; at most " + std::to_string(kMaxGoldens));
+  }
+  Json goldens = Json::array();
+  for (std::size_t i = 0; i < package.goldens.size(); ++i) {
+    const Golden& golden = package.goldens[i];
+    check_golden(golden, i, package);
+    Json& entry = goldens.emplace_back(Json{{"tolerance", short_number(golden.tolerance)}});
+    const std::string prefix = "golden." + std::to_string(i) + ".";
+    for (const int id : graph.outputs) {
+      const Value& value = graph.values[static_cast<std::size_t>(id)];
+      const auto& values = golden.outputs.at(value.name);
+      entry["outputs"][value.name] =
+          writer.add(prefix + "output." + value.name, "F32", value.shape, std::as_bytes(std::span(values)));
+    }
+  }
+  // Bytes come last, so that every float stays on a boundary of its own size.
+  const InputContract& input = package.contract.input;
+  for (std::size_t i = 0; i < package.goldens.size(); ++i) {
+    goldens[i]["pixels"] =
+        writer.add("golden." + std::to_string(i) + ".pixels", "U8", {input.height, input.width, input.channels()},
+                   std::as_bytes(std::span(package.goldens[i].pixels)));
+  }
+  return writer.finish({{"format", kFormat},
+                        {"contract", contract_to_value(package.contract)},
+                        {"graph", graph_to_value(graph)},
+                        {"goldens", std::move(goldens)}});
+}
+
+std::string identity(const Contract& contract, const Graph& graph) {
+  Sha256 hash;
+  hash.add(dump({{"contract", contract_to_value(contract)}, {"graph", graph_to_value(graph)}}));
+  for (const int id : used_tensors(graph)) {
+    const Tensor& tensor = graph.tensors[static_cast<std::size_t>(id)];
+    hash.add(dump({tensor.name, tensor.shape}));
+    hash.add(std::as_bytes(std::span(tensor.data)));
+  }
+  return hash.finish().substr(0, 32);
+}
+
+}  // namespace liveness

@@ -1,0 +1,147 @@
+#include "model/sha256.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
+
+namespace liveness {
+namespace {
+
+alignas(16) constexpr std::array<std::uint32_t, 64> kRound{
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+
+void compress(std::uint32_t* state, const std::byte* bytes, std::size_t blocks) {
+  for (; blocks > 0; --blocks, bytes += 64) {
+    std::uint32_t w[64];
+    for (std::size_t i = 0; i < 16; ++i) {
+      w[i] = 0;
+      for (std::size_t k = 0; k < 4; ++k) w[i] = w[i] << 8 | std::to_integer<std::uint32_t>(bytes[4 * i + k]);
+    }
+    for (std::size_t i = 16; i < 64; ++i) {
+      const std::uint32_t a = w[i - 15];
+      const std::uint32_t b = w[i - 2];
+      w[i] = w[i - 16] + (std::rotr(a, 7) ^ std::rotr(a, 18) ^ a >> 3) + w[i - 7] +
+             (std::rotr(b, 17) ^ std::rotr(b, 19) ^ b >> 10);
+    }
+    std::uint32_t v[8];
+    std::copy_n(state, 8, v);
+    for (std::size_t i = 0; i < 64; ++i) {
+      const std::uint32_t choose = (v[4] & v[5]) ^ (~v[4] & v[6]);
+      const std::uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
+      const std::uint32_t t1 =
+          v[7] + (std::rotr(v[4], 6) ^ std::rotr(v[4], 11) ^ std::rotr(v[4], 25)) + choose + kRound[i] + w[i];
+      const std::uint32_t t2 = (std::rotr(v[0], 2) ^ std::rotr(v[0], 13) ^ std::rotr(v[0], 22)) + majority;
+      std::copy_backward(v, v + 7, v + 8);
+      v[4] += t1;
+      v[0] = t1 + t2;
+    }
+    for (std::size_t i = 0; i < 8; ++i) state[i] += v[i];
+  }
+}
+
+#if defined(__x86_64__)
+// Hashing the weights is part of every start; the processor's own instructions make it a fraction of a millisecond.
+__attribute__((target("sha,sse4.1"))) void compress_sha(std::uint32_t* state, const std::byte* bytes,
+                                                        std::size_t blocks) {
+  const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+  const auto load = [](const void* p) __attribute__((target("sha,sse4.1"))) {
+    return _mm_loadu_si128(static_cast<const __m128i*>(p));
+  };
+  // The instructions want the state as (a, b, e, f) and (c, d, g, h), highest lane first.
+  const __m128i abcd = _mm_shuffle_epi32(load(state), 0x1b);
+  const __m128i efgh = _mm_shuffle_epi32(load(state + 4), 0x1b);
+  __m128i abef = _mm_unpackhi_epi64(efgh, abcd);
+  __m128i cdgh = _mm_unpacklo_epi64(efgh, abcd);
+  for (; blocks > 0; --blocks, bytes += 64) {
+    const __m128i abef_before = abef;
+    const __m128i cdgh_before = cdgh;
+    __m128i w[16];
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < 16; ++i) {
+      w[i] = i < 4 ? _mm_shuffle_epi8(load(bytes + 16 * i), big_endian)
+                   : _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(w[i - 4], w[i - 3]),
+                                                        _mm_alignr_epi8(w[i - 1], w[i - 2], 4)),
+                                          w[i - 1]);
+      const __m128i t = _mm_add_epi32(w[i], load(&kRound[4 * i]));
+      cdgh = _mm_sha256rnds2_epu32(cdgh, abef, t);
+      abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(t, 0x0e));
+    }
+    abef = _mm_add_epi32(abef, abef_before);
+    cdgh = _mm_add_epi32(cdgh, cdgh_before);
+  }
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(state), _mm_shuffle_epi32(_mm_unpackhi_epi64(cdgh, abef), 0x1b));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(state + 4), _mm_shuffle_epi32(_mm_unpacklo_epi64(cdgh, abef), 0x1b));
+}
+
+bool has_sha_instructions() {
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  const bool sse41 = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_SSE4_1) != 0;
+  return sse41 && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & bit_SHA) != 0;
+}
+#endif
+
+using Compress = void (*)(std::uint32_t*, const std::byte*, std::size_t);
+
+Compress best_compress() {
+#if defined(__x86_64__)
+  if (has_sha_instructions()) return compress_sha;
+#endif
+  return compress;
+}
+
+}  // namespace
+
+void Sha256::add(std::span<const std::byte> bytes) {
+  static const Compress run = best_compress();
+  total_ += bytes.size();
+  if (filled_ > 0) {
+    const std::size_t part = std::min(block_.size() - filled_, bytes.size());
+    std::copy_n(bytes.begin(), part, block_.begin() + static_cast<std::ptrdiff_t>(filled_));
+    filled_ += part;
+    bytes = bytes.subspan(part);
+    if (filled_ < block_.size()) return;
+    run(state_.data(), block_.data(), 1);
+    filled_ = 0;
+  }
+  const std::size_t blocks = bytes.size() / block_.size();
+  run(state_.data(), bytes.data(), blocks);
+  bytes = bytes.subspan(blocks * block_.size());
+  std::copy(bytes.begin(), bytes.end(), block_.begin());
+  filled_ = bytes.size();
+}
+
+std::string Sha256::finish() {
+  const std::uint64_t bits = total_ * 8;
+  std::array<std::byte, 72> tail{std::byte{0x80}};
+  const std::size_t padding = (filled_ < 56 ? 56 : 120) - filled_;
+  for (std::size_t i = 0; i < 8; ++i) tail[padding + i] = static_cast<std::byte>(bits >> (56 - 8 * i));
+  add(std::span(tail).first(padding + 8));
+  std::string text;
+  for (const std::uint32_t word : state_) {
+    for (int shift = 28; shift >= 0; shift -= 4) text += "0123456789abcdef"[word >> shift & 15];
+  }
+  return text;
+}
+
+std::string sha256(std::span<const std::byte> bytes) {
+  Sha256 hash;
+  hash.add(bytes);
+  return hash.finish();
+}
+
+}  // namespace liveness
