@@ -301,22 +301,23 @@ class Bench:
             if isa in ("avx512", "avx2"):
                 self.start(children, "peak", logname, [self.worker, "peak", isa])
             for engine in self.peers:
-                self.start(children, engine, logname, [str(self.python), HERE / "peers.py", "engine", engine, self.work, name, inputs])
-            if isa == "avx512":
-                self.start(children, "ours_avx2", logname, [*ours, "1"], {"LIVENESS_ISA": "avx2"})
-                if "openvino" in self.peers:
-                    command = [str(self.python), HERE / "peers.py", "engine", "openvino", self.work, name, inputs]
-                    self.start(children, "openvino_avx2", logname, command, {"ONEDNN_MAX_CPU_ISA": "AVX2"})
+                self.start(children, engine, logname, [self.python or "", HERE / "peers.py", "engine", engine, self.work, name, inputs])
+            if "openvino" in self.peers:
+                native = [self.tool("liveness_bench_openvino"), self.openvino_library(), self.work / f"{name}.onnx", inputs, *map(str, NETS[name].shape)]
+                self.start(children, "openvino_c", logname, native)
+                if isa == "avx512":
+                    self.start(children, "ours_avx2", logname, [*ours, "1"], {"LIVENESS_ISA": "avx2"})
+                    self.start(children, "openvino_c_avx2", logname, native, {"ONEDNN_MAX_CPU_ISA": "AVX2"})
             self.check_outputs(label, name, children)
             if "ours" not in children:
                 return
             runs = {c: self.burst for c in children} | {"batch16": max(2, self.burst // 8)}
             times = interleave(children, runs, self.rounds)
-            for engine in self.peers:
+            for engine in ("openvino_c", *self.peers):
                 if engine in times:
                     self.add_times(f"{label}/fp32", times["ours"], times[engine], self.engine_name(engine))
-            if "ours_avx2" in times and "openvino_avx2" in times:
-                self.add_times(f"{label}/fp32_avx2", times["ours_avx2"], times["openvino_avx2"], f"{self.versions['openvino']}, AVX2")
+            if "ours_avx2" in times and "openvino_c_avx2" in times:
+                self.add_times(f"{label}/fp32_avx2", times["ours_avx2"], times["openvino_c_avx2"], f"{self.engine_name('openvino_c')}, AVX2")
             if "batch16" in times:
                 per_image = [[ms / 16 for ms in r] for r in times["batch16"]]
                 self.add_times(f"{label}/batch16", per_image, times["ours"], "ours, batch 1")
@@ -332,7 +333,14 @@ class Bench:
                 child.close()
 
     def engine_name(self, engine: str) -> str:
-        return self.versions[engine] + (", eager" if engine == "torch" else "")
+        kind = {"torch": ", eager", "openvino_c": ", C API"}.get(engine, "")
+        return self.versions[engine.removesuffix("_c")] + kind
+
+    def openvino_library(self) -> Path:
+        found = sorted(self.python.parent.parent.glob("lib/python*/site-packages/openvino/libs/libopenvino_c.so*")) if self.python else []
+        if not found:
+            raise BenchError("the bench environment has no libopenvino_c.so")
+        return found[0]
 
     def check_outputs(self, label: str, name: str, children: dict[str, Child]) -> None:
         """Drops who does not compute the same network: no straw man is timed."""
@@ -351,7 +359,7 @@ class Bench:
         children: dict[str, Child] = {}
         try:
             for engine in self.peers:
-                self.start(children, engine, "call", [str(self.python), HERE / "peers.py", "engine", engine, self.work, "call", self.work / "call.f32"])
+                self.start(children, engine, "call", [self.python or "", HERE / "peers.py", "engine", engine, self.work, "call", self.work / "call.f32"])
             times = interleave(children, dict.fromkeys(children, self.burst), self.rounds)
             self.notes["call_overhead_us"] = {self.versions[e]: round(1e3 * statistics.median(flat(t)), 1) for e, t in times.items()}
         finally:
@@ -378,7 +386,7 @@ class Bench:
         try:
             self.start(children, "ours", "pipeline", [self.worker, "pipeline", self.work / "frame.bgr", "640", "480", *packages])
             for chain in CHAINS if not self.quick else list(CHAINS)[:1]:
-                self.start(children, chain, "pipeline", [str(self.python), HERE / "peers.py", "pipeline", chain, self.work, self.models / YUNET_ANY_SIZE])
+                self.start(children, chain, "pipeline", [self.python or "", HERE / "peers.py", "pipeline", chain, self.work, self.models / YUNET_ANY_SIZE])
             if "ours" not in children:
                 return
             found = {c: list(children[c].outputs()) for c in children}
@@ -408,7 +416,7 @@ class Bench:
         if self.python:
             commands["python"] = [self.python, HERE / "peers.py", "first", "python", self.work]
         for engine in self.peers:
-            commands[engine] = [str(self.python), HERE / "peers.py", "first", engine, self.work, *nets]
+            commands[engine] = [self.python or "", HERE / "peers.py", "first", engine, self.work, *nets]
         launch = self.tool("liveness_bench_launch")
         seen: dict[str, list[dict[str, Any]]] = {name: [] for name in commands}
         for _ in range(1 if self.quick else 11):

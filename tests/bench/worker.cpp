@@ -7,17 +7,11 @@
 //   worker peak avx512|avx2                fused multiply-adds alone
 //   worker pipeline FRAME W H DETECTOR MEMBER...   raw BGR frame to verdict
 //
-// The last three say one line of JSON when they are ready, then answer commands on stdin, one line each:
-//   run WARM N     N timed calls after WARM untimed ones -> {"ms": [...]}
-//   outputs FILE   what the calls give, as raw float32, for the harness to compare -> {"ok": true}
+// The last three answer the commands of serve.hpp.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <fstream>
-#include <functional>
 #include <iostream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <span>
@@ -26,31 +20,14 @@
 #include <vector>
 
 #include "liveness/liveness.hpp"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "serve.hpp"
 
 namespace {
 
+using liveness::bench::read_raw;
+using liveness::bench::serve;
+using liveness::bench::write_raw;
 using nlohmann::json;
-using Clock = std::chrono::steady_clock;
-
-template <typename T>
-std::vector<T> read_raw(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw std::runtime_error("cannot read " + path);
-  const std::vector<char> bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  std::vector<T> values(bytes.size() / sizeof(T));
-  std::copy_n(bytes.data(), values.size() * sizeof(T), reinterpret_cast<char*>(values.data()));
-  return values;
-}
-
-void write_raw(const std::string& path, std::span<const float> values) {
-  std::ofstream out(path, std::ios::binary);
-  out.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size_bytes()));
-  if (!out.flush()) throw std::runtime_error("cannot write " + path);
-}
 
 // Octaves of smooth noise whose amplitude falls as 1/frequency, as it does in photographs.
 void make_inputs(int channels, int height, int width, int count, float high, const std::string& path) {
@@ -84,39 +61,6 @@ void make_inputs(int channels, int height, int width, int count, float high, con
     for (const float v : plane) all.push_back((v - offset) * gain);
   }
   write_raw(path, all);
-}
-
-// What a served mode does: one call, and the values it is judged by.
-struct Job {
-  json hello;
-  std::function<void(int)> call;  // with the number of the call, for those that take turns over inputs
-  std::function<std::vector<float>()> outputs;
-};
-
-void serve(const Job& job) {
-  std::cout << job.hello.dump() << std::endl;
-  for (std::string command; std::cin >> command;) {
-    if (command == "run") {
-      int warm = 0;
-      int runs = 0;
-      std::cin >> warm >> runs;
-      for (int i = 0; i < warm; ++i) job.call(i);
-      std::vector<double> ms(static_cast<std::size_t>(runs));
-      for (int i = 0; i < runs; ++i) {
-        const auto start = Clock::now();
-        job.call(i);
-        ms[static_cast<std::size_t>(i)] = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-      }
-      std::cout << json{{"ms", ms}}.dump() << std::endl;
-    } else if (command == "outputs") {
-      std::string path;
-      std::cin >> path;
-      write_raw(path, job.outputs());
-      std::cout << json{{"ok", true}}.dump() << std::endl;
-    } else {
-      throw std::runtime_error("unknown command " + command);
-    }
-  }
 }
 
 void serve_engine(const std::string& package, const std::string& inputs, int batch) {
@@ -225,7 +169,7 @@ void serve_pipeline(const std::string& frame_path, int width, int height, const 
          }});
 }
 
-int run(const std::vector<std::string>& args) {
+void run(const std::vector<std::string>& args) {
   const std::string mode = args.empty() ? "" : args[0];
   if (mode == "inputs" && args.size() == 7)
     make_inputs(std::stoi(args[1]), std::stoi(args[2]), std::stoi(args[3]), std::stoi(args[4]), std::stof(args[5]),
@@ -240,16 +184,10 @@ int run(const std::vector<std::string>& args) {
     serve_pipeline(args[1], std::stoi(args[2]), std::stoi(args[3]), args[4], {args.begin() + 5, args.end()});
   else
     throw std::runtime_error("see the head of worker.cpp for the arguments");
-  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run({argv + 1, argv + argc});
-  } catch (const std::exception& e) {
-    std::cout << json{{"error", e.what()}}.dump() << std::endl;
-    return 1;
-  }
+  return liveness::bench::answer([&] { run({argv + 1, argv + argc}); });
 }
