@@ -1,0 +1,187 @@
+#include "models.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
+
+#include "verbs.hpp"
+
+namespace liveness::cli {
+namespace fs = std::filesystem;
+namespace {
+
+struct ThirdParty {
+  const char* file;
+  const char* contract;
+};
+constexpr std::array<ThirdParty, 2> kPair = {{{"minifasnet_v2_80_scale2.7.onnx", "minifasnet_v2_80.yaml"},
+                                              {"minifasnet_v1se_80_scale4.0.onnx", "minifasnet_v1se_80.yaml"}}};
+constexpr ThirdParty kDetector = {"yunet_s_320_320.onnx", "yunet_320.yaml"};
+
+bool is_file(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+// Where the program itself lies, for an installation that was moved.
+fs::path program_folder() {
+  std::error_code failed;
+  const fs::path self = fs::read_symlink("/proc/self/exe", failed);
+  return failed ? fs::path() : self.parent_path();
+}
+
+fs::path installed_models() {
+  return (program_folder() / ".." / LIVENESS_DATA_DIR / "models").lexically_normal();
+}
+
+fs::path contract_file(const char* name) {
+  for (const fs::path& folder : {installed_models(), fs::path(LIVENESS_SOURCE_DIR) / "models"})
+    if (const fs::path file = folder / "contracts" / name; is_file(file)) return file;
+  return {};
+}
+
+ModelFile third_party(const ThirdParty& t) {
+  return {third_party_folder() / t.file, contract_file(t.contract)};
+}
+
+bool usable(const ModelFile& file) {
+  return is_file(file.path) && is_file(file.contract);
+}
+
+std::optional<Isa> forced_isa;
+
+}  // namespace
+
+std::vector<fs::path> search_path() {
+  std::vector<fs::path> all;
+  const auto add = [&](const fs::path& folder) {
+    if (!folder.empty() && is_folder(folder) && std::find(all.begin(), all.end(), folder) == all.end())
+      all.push_back(folder);
+  };
+  if (const char* given = std::getenv("LIVENESS_MODEL_PATH")) {
+    std::stringstream list(given);
+    for (std::string folder; std::getline(list, folder, ':');) add(folder);
+  }
+  add(installed_models());
+  add(fs::path(LIVENESS_SOURCE_DIR) / "models");
+  return all;
+}
+
+std::vector<fs::path> packages_in(const fs::path& folder) {
+  std::vector<fs::path> all;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".safetensors" && is_file(entry.path())) all.push_back(entry.path());
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+fs::path third_party_folder() {
+  const char* given = std::getenv("LIVENESS_MODELS");
+  return given != nullptr ? fs::path(given)
+                          : (fs::path(LIVENESS_SOURCE_DIR) / ".." / "shared" / "models").lexically_normal();
+}
+
+std::vector<ModelFile> third_party_pair() {
+  std::vector<ModelFile> all;
+  for (const auto& t : kPair)
+    if (ModelFile file = third_party(t); usable(file)) all.push_back(std::move(file));
+  return all.size() == kPair.size() ? all : std::vector<ModelFile>();
+}
+
+ModelFile third_party_detector() {
+  ModelFile file = third_party(kDetector);
+  return usable(file) ? file : ModelFile();
+}
+
+ModelFile resolve(const std::string& given) {
+  fs::path path = given;
+  if (!is_file(path) && path.has_filename() && !path.has_parent_path())
+    for (const auto& folder : search_path())
+      for (const auto& package : packages_in(folder))
+        if (package.stem() == given || package.filename() == given) return {package, {}};
+  if (!is_file(path))
+    throw UsageError(fmt::format("model '{}': no such file, and no package of that name in the search path", given));
+  if (path.extension() != ".onnx") return {path, {}};
+  for (const char* extension : {".yaml", ".yml", ".json"})
+    if (is_file(fs::path(path).replace_extension(extension))) return {path, {}};
+  for (const auto& t : {kPair[0], kPair[1], kDetector})
+    if (path.filename() == t.file) return {path, contract_file(t.contract)};
+  return {path, contract_file((path.stem().string() + ".yaml").c_str())};
+}
+
+Model load(const ModelFile& file, bool verify) {
+  Model::Options options;
+  options.verify = verify;
+  options.contract = file.contract;
+  if (forced_isa) options.isa = *forced_isa;
+  return Model::load(file.path, options);
+}
+
+void ModelFlags::add_to(CLI::App& app) {
+  app.add_option(
+         "--model", models,
+         "PAD network: a package, an ONNX file with its contract beside it, or a package's name; may be repeated")
+      ->type_name("FILE");
+  app.add_option("--detector", detector, "face detector, as --model")->type_name("FILE");
+  app.add_option("--isa", isa, "instruction set of the engine")
+      ->check(CLI::IsMember({"auto", "portable", "avx2", "avx512"}))
+      ->capture_default_str();
+}
+
+Chosen choose(const ModelFlags& flags, bool need_detector) {
+  forced_isa.reset();
+  for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512})
+    if (flags.isa == to_string(isa)) forced_isa = isa;
+
+  Chosen chosen;
+  for (const auto& name : flags.models) chosen.members.push_back(load(resolve(name)));
+  if (!flags.detector.empty()) chosen.detector = load(resolve(flags.detector));
+
+  if (chosen.members.empty() || (need_detector && !chosen.detector))
+    for (const auto& folder : search_path()) {
+      std::vector<Model> pads;
+      std::optional<Model> detector;
+      for (const auto& package : packages_in(folder)) {
+        Model model = load({package, {}});
+        if (model.contract().task == Task::kPad)
+          pads.push_back(std::move(model));
+        else if (model.contract().task == Task::kDetector && !detector)
+          detector = std::move(model);
+      }
+      if (chosen.members.empty()) chosen.members = std::move(pads);
+      if (!chosen.detector) chosen.detector = std::move(detector);
+    }
+
+  std::string foreign;
+  const auto take = [&](const ModelFile& file) {
+    foreign += (foreign.empty() ? "" : ", ") + file.path.filename().string();
+    return load(file);
+  };
+  if (chosen.members.empty())
+    for (const auto& file : third_party_pair()) chosen.members.push_back(take(file));
+  if (need_detector && !chosen.detector)
+    if (const ModelFile file = third_party_detector(); !file.path.empty()) chosen.detector = take(file);
+  if (!foreign.empty())
+    fmt::print(stderr, "liveness: no package of the project's own; using third-party networks of {}: {}\n",
+               third_party_folder().string(), foreign);
+  if (chosen.members.empty())
+    throw UsageError(
+        "no PAD network found: give --model FILE, or set LIVENESS_MODEL_PATH to a folder with packages (see `liveness "
+        "doctor`)");
+  if (need_detector && !chosen.detector)
+    throw UsageError(
+        "no face detector found: give --detector FILE or --boxes FILE, or set LIVENESS_MODEL_PATH (see `liveness "
+        "doctor`)");
+  return chosen;
+}
+
+}  // namespace liveness::cli

@@ -1,0 +1,57 @@
+// Which networks a verb works with, and where they are looked for.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "liveness/ensemble.hpp"
+
+namespace liveness::cli {
+
+// A network on disk; `contract` is empty for packages and for ONNX files that have theirs beside them.
+struct ModelFile {
+  std::filesystem::path path;
+  std::filesystem::path contract;
+};
+
+// Folders that are searched for packages, in order: LIVENESS_MODEL_PATH (colon-separated), the installation's share
+// folder, the source tree's models. Only those that exist.
+[[nodiscard]] std::vector<std::filesystem::path> search_path();
+
+// Packages (*.safetensors) of a folder, sorted by name.
+[[nodiscard]] std::vector<std::filesystem::path> packages_in(const std::filesystem::path& folder);
+
+// The third-party networks that stand in until packages of the project's own are found: the published MiniFASNet pair
+// and YuNet 320, from the folder that LIVENESS_MODELS names, otherwise the source tree's ../shared/models.
+[[nodiscard]] std::filesystem::path third_party_folder();
+[[nodiscard]] std::vector<ModelFile> third_party_pair();
+[[nodiscard]] ModelFile third_party_detector();
+
+// A file as the command line names it: a path, or the name of a package in the search path. An ONNX file without a
+// contract beside it takes the one in the contracts folder that has its name or its checksum. Throws UsageError where
+// there is no such file.
+[[nodiscard]] ModelFile resolve(const std::string& given);
+[[nodiscard]] Model load(const ModelFile& file, bool verify = true);
+
+// The options --model and --detector, the same for every verb that has them.
+struct ModelFlags {
+  std::vector<std::string> models;
+  std::string detector;
+  std::string isa = "auto";
+  void add_to(CLI::App& app);
+};
+
+struct Chosen {
+  std::vector<Model> members;
+  std::optional<Model> detector;
+};
+
+// What the flags name, otherwise the first folder of the search path that has PAD packages (all of them, and its
+// detector), otherwise the third-party networks; says on stderr when it is those. Throws UsageError with a way out
+// where nothing is found.
+[[nodiscard]] Chosen choose(const ModelFlags& flags, bool need_detector);
+
+}  // namespace liveness::cli
