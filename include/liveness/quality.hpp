@@ -42,7 +42,8 @@ struct QualityLimits {
 inline constexpr int kQualitySide = 64;
 inline constexpr std::size_t kQualityPixels = std::size_t{kQualitySide} * kQualitySide;
 
-/// Sharpness, luminance, over- and underexposure of a grey face of kQualitySide rows and columns; all other fields are 0.
+/// Sharpness, luminance, over- and underexposure of a grey face of kQualitySide rows and columns; all other fields are
+/// 0.
 [[nodiscard]] inline Quality measure_patch(std::span<const std::uint8_t, kQualityPixels> grey) noexcept {
   std::int64_t sum = 0;
   int over = 0;
@@ -120,8 +121,8 @@ struct HeadPose {
   return pose;
 }
 
-/// The reasons that the values give: too small, blurred, dark, saturated, at the border, turned away. A value that is not
-/// a number counts as beyond its bound.
+/// The reasons that the values give: too small, blurred, dark, saturated, at the border, turned away. A value that is
+/// not a number counts as beyond its bound.
 [[nodiscard]] inline ReasonMask reasons_of(const Quality& q, const QualityLimits& limits = {}) noexcept {
   ReasonMask m = 0;
   if (!(q.face_pixels >= limits.min_face_pixels)) m |= mask(Reason::kTooSmall);
@@ -133,10 +134,10 @@ struct HeadPose {
   return m;
 }
 
-/// Everything but `outside`, which depends on the networks' crops: one pass over the part of the face box that lies in the
-/// frame (area filter to 64 x 64 grey levels), and the pose where the face has landmarks. Grey is OpenCV's BGR2GRAY; of NV12
-/// and NV21 it is the luma scaled to full range.
-/// Throws Error(kInvalidArgument) as check_image and check_box do.
+/// Everything but `outside`, which depends on the networks' crops: one pass over the part of the face box that lies in
+/// the frame (area filter to 64 x 64 grey levels), and the pose where the face has landmarks. Grey is OpenCV's
+/// BGR2GRAY; of NV12 and NV21 it is the luma scaled to full range. Throws Error(kInvalidArgument) as check_image and
+/// check_box do.
 [[nodiscard]] Quality measure_quality(const ImageView& image, const Face& face);
 
 }  // namespace liveness

@@ -1,0 +1,361 @@
+#include "vision/resample.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <vector>
+
+namespace liveness::vision {
+namespace {
+
+constexpr int kRowsAtOnce = 64;
+
+// The nearest pixel of the frame alone, where the crop misses the frame along an axis.
+Axis reaching(Axis axis) noexcept {
+  if (axis.origin < axis.frame && axis.origin + axis.length > 0) return axis;
+  return {axis.begin(), 1, axis.frame, axis.out, axis.border};
+}
+
+// Rows of one frame as the filters read them: pixels of 1, 3 or 4 bytes, from the first column that is needed.
+class RowReader {
+ public:
+  RowReader(const RoiKernels& kernels, const ImageView& image, bool grey, int begin, int end,
+            std::array<std::vector<std::uint8_t>, 2>& scratch)
+      : kernels_(kernels), image_(image), scratch_(scratch) {
+    const bool biplanar = image.format == PixelFormat::kNv12 || image.format == PixelFormat::kNv21;
+    converts_ = biplanar;
+    grey_ = grey || image.format == PixelFormat::kGray;
+    begin_ = biplanar ? begin & ~1 : begin;
+    count_ = end - begin_;
+    bytes_ = biplanar ? (grey ? 1 : 4) : bytes_per_pixel(image.format);
+    chroma_stride_ = image.chroma_stride != 0 ? image.chroma_stride : image.stride;
+    chroma_ = image.chroma != nullptr ? image.chroma : image.data + image.stride * image.height;
+    if (converts_)
+      for (auto& s : scratch_) s.resize(std::max(s.size(), static_cast<std::size_t>(padded(count_)) * 4 + 256));
+  }
+
+  [[nodiscard]] int begin() const noexcept { return begin_; }
+  [[nodiscard]] bool converts() const noexcept { return converts_; }
+  // Bytes behind the start of a row that may be read.
+  [[nodiscard]] int readable() const noexcept {
+    return converts_ ? padded(count_) * bytes_ + 256 : (image_.width - begin_) * bytes_;
+  }
+  [[nodiscard]] PixelLayout layout(ColorOrder color) const noexcept {
+    if (bytes_ == 1) return {1, 1, {0, 0, 0}};
+    const bool rgb_in = image_.format == PixelFormat::kRgb || image_.format == PixelFormat::kRgba;
+    // Planes that become grey are blue, green, red.
+    return (color == ColorOrder::kRgb) != rgb_in ? PixelLayout{bytes_, 3, {2, 1, 0}}
+                                                 : PixelLayout{bytes_, 3, {0, 1, 2}};
+  }
+  // Row y of the frame from column begin() on. A converted row stays valid until the second next call.
+  const std::uint8_t* row(int y) {
+    const std::uint8_t* from =
+        image_.data + image_.stride * y + std::ptrdiff_t{begin_} * bytes_per_pixel(image_.format);
+    if (!converts_) return from;
+    std::size_t slot = next_;
+    for (std::size_t i = 0; i < 2; ++i)
+      if (held_[i] == y) slot = i;
+    next_ = 1 - slot;
+    if (held_[slot] == y) return scratch_[slot].data();
+    held_[slot] = y;
+    std::uint8_t* to = scratch_[slot].data();
+    if (grey_)
+      kernels_.luma_row(from, count_, to);
+    else
+      kernels_.nv12_row(from, chroma_ + chroma_stride_ * (y / 2) + begin_, count_, image_.format == PixelFormat::kNv21,
+                        to);
+    return to;
+  }
+
+ private:
+  const RoiKernels& kernels_;
+  const ImageView& image_;
+  std::array<std::vector<std::uint8_t>, 2>& scratch_;
+  std::array<int, 2> held_{-1, -1};
+  std::size_t next_ = 0;
+  bool converts_ = false;
+  bool grey_ = false;
+  int begin_ = 0;
+  int count_ = 0;
+  int bytes_ = 0;
+  std::ptrdiff_t chroma_stride_ = 0;
+  const std::uint8_t* chroma_ = nullptr;
+};
+
+struct Scratch {
+  std::array<std::vector<std::uint8_t>, 2> rows;
+  std::vector<LinearTap> columns;
+  std::vector<LinearTap> lines;
+  LinearRow linear;
+  std::array<std::vector<std::uint16_t>, 2> sums;
+  std::vector<std::uint16_t> constant;
+  Fir column_fir;
+  Fir line_fir;
+  FirRow fir;
+  std::vector<float> buffer;
+  std::vector<float> pixels;
+  std::vector<float> levels;
+};
+
+template <class T>
+void grow(std::vector<T>& v, std::size_t n) {
+  if (v.size() < n) v.resize(n);
+}
+
+class Pass {
+ public:
+  Pass(const RoiKernels& kernels, const ImageView& image, const Resample& job, PlanarView out, Scratch& scratch)
+      : kernels_(kernels),
+        job_(job),
+        out_(out),
+        scratch_(scratch),
+        across_(reaching({job.region.x, job.region.width, image.width, job.out.width, job.border})),
+        down_(reaching({job.region.y, job.region.height, image.height, job.out.height, job.border})),
+        reader_(kernels, image, job.color == ColorOrder::kGray, across_.begin(), across_.end(), scratch.rows),
+        layout_(reader_.layout(job.color)),
+        direct_(layout_.planes == (job.color == ColorOrder::kGray ? 1 : 3)) {
+    grow(scratch.levels, static_cast<std::size_t>(3 * padded(job.out.width)));
+  }
+
+  void run() {
+    const bool shrinks = across_.length >= across_.out && down_.length >= down_.out;
+    const bool halves = across_.length == 2 * across_.out && down_.length == 2 * down_.out;
+    if (job_.filter == ResizeFilter::kLanczos || (job_.filter == ResizeFilter::kArea && shrinks && !halves))
+      fir();
+    else
+      linear(job_.filter == ResizeFilter::kArea && !shrinks);
+  }
+
+ private:
+  // Where row y of plane c is written, and how; grey levels first where planes are not made one by one.
+  struct Target {
+    float* out[3];
+    float mul[3];
+    float add[3];
+  };
+  Target target(int y) {
+    Target t{};
+    for (int c = 0; c < 3; ++c) {
+      t.out[c] = direct_ ? out_.data + out_.row_stride * y + out_.plane_stride * (c < layout_.planes ? c : 0)
+                         : scratch_.levels.data() + std::ptrdiff_t{c} * padded(job_.out.width);
+      t.mul[c] = direct_ ? job_.mul[c] : 1.0F;
+      t.add[c] = direct_ ? job_.add[c] : 0.0F;
+    }
+    return t;
+  }
+  void finish(int y, const Target& t) {
+    if (direct_) return;
+    const int n = job_.out.width;
+    float* to = out_.data + out_.row_stride * y;
+    if (layout_.planes == 3) {
+      kernels_.grey_row(t.out[0], t.out[1], t.out[2], n, job_.mul[0], job_.add[0], to);
+    } else {
+      for (int c = 0; c < 3; ++c) kernels_.scale_row(t.out[0], n, job_.mul[c], job_.add[c], to + out_.plane_stride * c);
+    }
+  }
+
+  void linear_columns(bool like_area) {
+    LinearRow& row = scratch_.linear;
+    linear_taps(across_, Along::kRow, like_area, scratch_.columns);
+    const int n = padded(across_.out);
+    const int last = across_.frame - 1 - reader_.begin();
+    const int bytes = layout_.bytes;
+    row.pixel = layout_;
+    row.width = across_.out;
+    row.readable = reader_.readable();
+    row.second = across_.frame > 1 || reader_.converts() ? bytes : 0;
+    row.offset.resize(static_cast<std::size_t>(n));
+    row.weights.resize(static_cast<std::size_t>(n) * 2);
+    row.bias.clear();
+    const bool inside = across_.origin >= 0 && across_.origin + across_.length <= across_.frame;
+    for (int x = 0; x < across_.out; ++x) {
+      const LinearTap& tap = scratch_.columns[static_cast<std::size_t>(x)];
+      int index = across_.origin + tap.index - reader_.begin();
+      int first = tap.first;
+      int second = tap.second;
+      if (!inside) {
+        const int a = across_.source(tap.index);
+        const int b = second != 0 ? across_.source(tap.index + 1) : a;
+        if (a < 0 || b < 0) {
+          if (row.bias.empty()) row.bias.assign(static_cast<std::size_t>(n), 0);
+          row.bias[static_cast<std::size_t>(x)] = ((a < 0 ? first : 0) + (b < 0 ? second : 0)) * job_.border_value;
+          if (a < 0) {
+            first = b < 0 ? 0 : second;
+            second = 0;
+          } else {
+            second = 0;
+          }
+          index = std::max({a, b, reader_.begin()}) - reader_.begin();
+        } else {
+          index = std::min(a, b) - reader_.begin();
+          if (b < a) std::swap(first, second);
+          if (a == b) {
+            first += second;
+            second = 0;
+          }
+        }
+      }
+      if (index == last && last > 0) {  // only the first tap counts there: make it the second of the pair before
+        --index;
+        second = first;
+        first = 0;
+      }
+      row.offset[static_cast<std::size_t>(x)] = index * bytes;
+      row.weights[static_cast<std::size_t>(x) * 2] = static_cast<std::int16_t>(first);
+      row.weights[static_cast<std::size_t>(x) * 2 + 1] = static_cast<std::int16_t>(second);
+    }
+    std::fill(row.offset.begin() + across_.out, row.offset.end(),
+              row.offset[static_cast<std::size_t>(across_.out) - 1]);
+    std::fill(row.weights.begin() + std::ptrdiff_t{2} * across_.out, row.weights.end(), std::int16_t{0});
+    kernels_.prepare_linear(row);
+  }
+
+  void linear(bool like_area) {
+    linear_columns(like_area);
+    linear_taps(down_, Along::kColumn, like_area, scratch_.lines);
+    const int n = padded(job_.out.width);
+    const auto size = static_cast<std::size_t>(n * layout_.planes);
+    for (auto& s : scratch_.sums) grow(s, size);
+    std::array<int, 2> held{-2, -2};  // frame rows in scratch_.sums
+    const auto sums = [&](int y, std::size_t keep) -> std::size_t {
+      for (std::size_t i = 0; i < 2; ++i)
+        if (held[i] == y) return i;
+      const std::size_t slot = 1 - keep;
+      held[slot] = y;
+      if (y < 0)
+        std::fill_n(scratch_.sums[slot].begin(), size, static_cast<std::uint16_t>(128 * job_.border_value));
+      else
+        kernels_.interpolate(scratch_.linear, reader_.row(y), scratch_.sums[slot].data());
+      return slot;
+    };
+    for (int y = 0; y < job_.out.height; ++y) {
+      const LinearTap& tap = scratch_.lines[static_cast<std::size_t>(y)];
+      const int upper_row = down_.source(std::clamp(tap.index, 0, down_.length - 1));
+      const int lower_row = down_.source(std::clamp(tap.index + 1, 0, down_.length - 1));
+      // The slot that the lower row is in must not be taken for the upper one.
+      const std::size_t upper = sums(upper_row, held[0] == lower_row ? 0 : 1);
+      const std::size_t lower = sums(lower_row, upper);
+      const Target t = target(y);
+      for (int c = 0; c < layout_.planes; ++c)
+        kernels_.blend(scratch_.sums[upper].data() + std::ptrdiff_t{c} * n,
+                       scratch_.sums[lower].data() + std::ptrdiff_t{c} * n, tap.first, tap.second, job_.out.width,
+                       t.mul[c], t.add[c], t.out[c]);
+      finish(y, t);
+    }
+  }
+
+  // The part of the crop that lies outside the frame, from the part inside.
+  void extend(const FirRow& row, float* buffer) const {
+    const int from = across_.begin() - across_.origin;
+    const int to = across_.end() - across_.origin;
+    const int skip = across_.begin() - reader_.begin();  // pixels read before the first one, to begin at an even one
+    float* const first = buffer + (row.planar ? 1 : layout_.bytes) * skip;
+    const std::ptrdiff_t pixel = row.planar ? 1 : layout_.bytes;
+    const std::ptrdiff_t channel = row.planar ? static_cast<std::ptrdiff_t>(row.plane_stride) : 1;
+    const auto fill = [&](int i) {
+      const int source = across_.source(i);
+      for (int c = 0; c < layout_.planes; ++c)
+        first[pixel * i + channel * c] =
+            source < 0 ? static_cast<float>(job_.border_value) : first[pixel * (source - across_.origin) + channel * c];
+    };
+    for (int i = 0; i < std::min(from, across_.length); ++i) fill(i);
+    for (int i = std::max(to, 0); i < across_.length; ++i) fill(i);
+  }
+
+  void fir() {
+    const bool lanczos = job_.filter == ResizeFilter::kLanczos;
+    const auto taps = [&](const Axis& axis, Fir& fir) {
+      lanczos ? lanczos_taps(axis.length, axis.out, fir) : area_taps(axis.length, axis.out, fir);
+    };
+    Fir& lines = scratch_.line_fir;
+    taps(across_, scratch_.column_fir);
+    taps(down_, lines);
+
+    FirRow& row = scratch_.fir;
+    row.pixel = layout_;
+    row.width = across_.out;
+    row.taps = scratch_.column_fir.taps;
+    row.start.swap(scratch_.column_fir.start);
+    row.weight.swap(scratch_.column_fir.weight);
+    row.start.resize(static_cast<std::size_t>(padded(row.width)), row.start[static_cast<std::size_t>(row.width) - 1]);
+    // Room for pixels read beside the crop: one before it (even column of NV12), and vectors behind its end.
+    const int extent = padded(across_.length + row.taps + 1) + kLanes;
+    row.plane_stride = static_cast<std::size_t>(extent);
+    kernels_.prepare_fir(row);
+    grow(scratch_.buffer, static_cast<std::size_t>(extent) * 4);
+    grow(scratch_.pixels, static_cast<std::size_t>(padded(row.width)) * 4);
+    // What is never written has weight 0, but must be finite.
+    std::fill_n(scratch_.buffer.begin(), static_cast<std::size_t>(extent) * 4, 0.0F);
+
+    const int skip = across_.begin() - reader_.begin();
+    const int count = across_.end() - reader_.begin();
+    const std::ptrdiff_t pixel = row.planar ? 1 : layout_.bytes;
+    // The crop's pixel 0 stands at buffer + skip pixels; what the row reader gives begins at the frame's column
+    // begin().
+    float* const crop = scratch_.buffer.data() + pixel * skip;
+    float* const inside = scratch_.buffer.data() + pixel * (across_.begin() - across_.origin);
+    std::array<const std::uint8_t*, kRowsAtOnce> rows{};
+    std::array<float, kRowsAtOnce> weights{};
+    for (int y = 0; y < job_.out.height; ++y) {
+      const int start = lines.start[static_cast<std::size_t>(y)];
+      const float* weight = lines.weight.data() + std::ptrdiff_t{y} * lines.taps;
+      float base = 0;
+      int held = 0;
+      bool more = false;
+      const auto flush = [&] {
+        kernels_.accumulate(row, rows.data(), weights.data(), held, base, count, more, inside);
+        more = true;
+        held = 0;
+      };
+      for (int k = 0; k < lines.taps; ++k) {
+        if (weight[k] == 0) continue;
+        const int source = down_.source(start + k);
+        if (source < 0) base += weight[k] * static_cast<float>(job_.border_value);
+      }
+      for (int k = 0; k < lines.taps; ++k) {
+        if (weight[k] == 0) continue;
+        const int source = down_.source(start + k);
+        if (source < 0) continue;
+        rows[static_cast<std::size_t>(held)] = reader_.row(source);
+        weights[static_cast<std::size_t>(held)] = weight[k];
+        // Two converted rows are held at a time.
+        if (++held == (reader_.converts() ? 2 : kRowsAtOnce)) flush();
+      }
+      if (held > 0 || !more) flush();
+      extend(row, scratch_.buffer.data());
+      const Target t = target(y);
+      kernels_.reduce(row, crop, scratch_.pixels.data(), t.mul, t.add, t.out);
+      finish(y, t);
+    }
+    row.start.swap(scratch_.column_fir.start);
+    row.weight.swap(scratch_.column_fir.weight);
+  }
+
+  const RoiKernels& kernels_;
+  const Resample& job_;
+  const PlanarView out_;
+  Scratch& scratch_;
+  const Axis across_;
+  const Axis down_;
+  RowReader reader_;
+  const PixelLayout layout_;
+  const bool direct_;  // planes of the result are planes of the frame
+};
+
+}  // namespace
+
+void resample(const RoiKernels& kernels, const ImageView& image, const Resample& job, PlanarView out) {
+  const Region& r = job.region;
+  const bool misses = r.x >= image.width || r.y >= image.height || r.x + r.width <= 0 || r.y + r.height <= 0;
+  if (misses && job.border == BorderRule::kConstant) {
+    for (int c = 0; c < (job.color == ColorOrder::kGray ? 1 : 3); ++c)
+      for (int y = 0; y < job.out.height; ++y)
+        std::fill_n(out.data + out.plane_stride * c + out.row_stride * y, job.out.width,
+                    static_cast<float>(job.border_value) * job.mul[c] + job.add[c]);
+    return;
+  }
+  thread_local Scratch scratch;
+  Pass(kernels, image, job, out, scratch).run();
+}
+
+}  // namespace liveness::vision

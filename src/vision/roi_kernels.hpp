@@ -1,0 +1,86 @@
+// The inner loops of the ROI pass, one set an instruction set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "liveness/model.hpp"
+
+namespace liveness::vision {
+
+// Rows of scratch memory hold a multiple of this many values.
+inline constexpr int kLanes = 32;
+[[nodiscard]] constexpr int padded(int n) noexcept {
+  return (n + kLanes - 1) / kLanes * kLanes;
+}
+
+// Pixels of the rows that are read, and the planes made of them.
+struct PixelLayout {
+  int bytes = 3;             // of one pixel: 1, 3 or 4
+  int planes = 3;            // 1 where bytes is 1, else 3
+  int order[3] = {0, 1, 2};  // which byte of the pixel goes to a plane
+};
+
+// Horizontal half of the bilinear filter: where each result of a row comes from.
+struct LinearRow {
+  PixelLayout pixel;
+  int width = 0;                      // results a row; the tables hold padded(width) entries
+  int readable = 0;                   // bytes of a row that may be read
+  int second = 0;                     // bytes from the first tap to the second; 0 where the frame is one pixel wide
+  std::vector<std::int32_t> offset;   // of the first tap, bytes from the start of the row
+  std::vector<std::int16_t> weights;  // pairs, in 1/2048
+  std::vector<std::int32_t> bias;     // 2048 times what the constant border adds; empty: nothing
+
+  // What the instruction set's own `prepare_linear` adds.
+  int block = 0;                     // bytes that hold eight neighbouring results' pixels, 0: they are too far apart
+  std::vector<std::int32_t> base;    // first byte of such a block
+  std::vector<std::uint8_t> index;   // bytes of the eight results' pixels in it, eight a result
+  std::vector<std::int32_t> origin;  // `offset`, moved so that eight bytes can be read
+  std::vector<std::int64_t> shift;   // by this many bits
+};
+
+// Horizontal half of the float filter. The row buffer holds `length` pixels, interleaved as in the frame or in planes.
+struct FirRow {
+  PixelLayout pixel;
+  int width = 0;
+  int taps = 0;
+  std::vector<std::int32_t> start;  // padded(width) entries
+  std::vector<float> weight;        // `taps` a result
+
+  bool planar = false;            // the row buffer's layout, chosen by `prepare_fir`
+  std::size_t plane_stride = 0;   // floats from one plane of the buffer to the next, where it is planar
+  int span = 0;                   // pixels of the buffer that sixteen neighbouring results touch at most
+  std::vector<float> transposed;  // weights by tap, padded(width) a tap
+};
+
+struct RoiKernels {
+  void (*prepare_linear)(LinearRow& row);
+  // One row: sums of two taps in 1/128 grey levels, a plane after the other, padded(width) values each.
+  void (*interpolate)(const LinearRow& row, const std::uint8_t* pixels, std::uint16_t* out);
+  // Two such rows to one row of values: grey level (rounded as OpenCV does) * mul + add. Writes `count` floats.
+  void (*blend)(const std::uint16_t* upper, const std::uint16_t* lower, int upper_weight, int lower_weight, int count,
+                float mul, float add, float* out);
+
+  void (*prepare_fir)(FirRow& row);
+  // Weighted sum of `rows` rows of `count` pixels, plus `base`, into the row buffer; `more` adds to what is there.
+  void (*accumulate)(const FirRow& row, const std::uint8_t* const* pixels, const float* weights, int rows, float base,
+                     int count, bool more, float* buffer);
+  // The row buffer to a row of values: grey level (rounded half to even, 0..255) * mul[c] + add[c].
+  void (*reduce)(const FirRow& row, const float* buffer, float* scratch, const float* mul, const float* add,
+                 float* const* out);
+
+  // `count` pixels of NV12 to 4 bytes B, G, R, 0 each; the first pixel is an even one. `swapped`: V before U.
+  void (*nv12_row)(const std::uint8_t* luma, const std::uint8_t* chroma, int count, bool swapped, std::uint8_t* out);
+  // Luma scaled to full range.
+  void (*luma_row)(const std::uint8_t* luma, int count, std::uint8_t* out);
+  // Planes of grey levels to grey levels * mul + add.
+  void (*grey_row)(const float* blue, const float* green, const float* red, int count, float mul, float add,
+                   float* out);
+  void (*scale_row)(const float* levels, int count, float mul, float add, float* out);
+};
+
+// The kernels for an instruction set that the machine has (not kAuto).
+[[nodiscard]] const RoiKernels& roi_kernels(Isa isa) noexcept;
+
+}  // namespace liveness::vision
