@@ -609,8 +609,9 @@ std::int64_t elements(const Shape& shape) noexcept {
 std::string to_string(const Shape& shape) {
   if (shape.empty()) return "scalar";
   std::string text;
-  for (const auto d : shape) text += (text.empty() ? "" : "x") + std::to_string(d);
-  return text;
+  for (std::size_t i = 0; i < shape.size() && i < 2 * kMaxRank; ++i)
+    text += (i == 0 ? "" : "x") + std::to_string(shape[i]);
+  return shape.size() > 2 * kMaxRank ? text + "..." : text;
 }
 
 Shape infer_shape(const Graph& graph, const Node& node) {
