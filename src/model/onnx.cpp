@@ -687,8 +687,7 @@ void Importer::gemm(NodeReader& node) {
   const int x = value(node, 0);
   if (shape(x).size() != 2) node.invalid("its input has shape " + to_string(shape(x)) + ", needs 2 axes");
   if (node.flag("transA", false)) across_pictures(node);
-  pictures would need to depend on each other ");
-      const bool transposed = node.flag("transB", false);
+  const bool transposed = node.flag("transB", false);
   const float alpha = node.number("alpha", 1);
   const float beta = node.number("beta", 1);
   const auto b = weights(node, 1, "matrix B");
