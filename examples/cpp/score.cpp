@@ -1,0 +1,87 @@
+// Scores PPM pictures with one PAD model or several, four pictures at a time, and shows where the time went.
+//
+//   cpp_example DETECTOR PAD[,PAD...] PICTURE.ppm...
+#include <cstdint>
+#include <fstream>
+#include <iostream>
+#include <liveness/liveness.hpp>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace {
+
+struct Picture {
+  std::vector<std::uint8_t> pixels;
+  int width = 0;
+  int height = 0;
+};
+
+Picture read_ppm(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string magic;
+  int most = 0;
+  Picture p;
+  file >> magic >> p.width >> p.height >> most;
+  if (!file || magic != "P6" || most != 255 || p.width < 1 || p.width > 20000 || p.height < 1 || p.height > 20000)
+    throw std::runtime_error(path + ": not a PPM file (P6, 8 bits)");
+  file.get();
+  p.pixels.resize(static_cast<std::size_t>(p.width) * static_cast<std::size_t>(p.height) * 3);
+  file.read(reinterpret_cast<char*>(p.pixels.data()), static_cast<std::streamsize>(p.pixels.size()));
+  if (!file) throw std::runtime_error(path + ": too short");
+  return p;
+}
+
+std::vector<liveness::Model> load_all(const std::string& list) {
+  std::vector<liveness::Model> models;
+  std::istringstream paths(list);
+  for (std::string path; std::getline(paths, path, ',');) models.push_back(liveness::Model::load(path));
+  return models;
+}
+
+void print(const std::string& path, const liveness::Result& result) {
+  std::cout << path << ": " << to_string(result.verdict) << " score " << result.score << " (" << result.model << ")\n";
+  for (int bit = 0; bit < liveness::kReasonCount; ++bit)
+    if (const auto reason = static_cast<liveness::Reason>(1U << bit); has(result.reasons, reason))
+      std::cout << "  " << sentence(reason) << '\n';
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 4) {
+    std::cerr << "usage: " << argv[0] << " DETECTOR PAD[,PAD...] PICTURE.ppm...\n";
+    return 2;
+  }
+  try {
+    liveness::Profiler profiler;
+    liveness::Ensemble::Options options;
+    options.detector = liveness::Model::load(argv[1]);
+    options.profiler = &profiler;
+    const liveness::Ensemble ensemble(load_all(argv[2]), options);
+
+    std::vector<Picture> pictures;
+    std::vector<liveness::ImageView> views;
+    for (int i = 3; i < argc; ++i) pictures.push_back(read_ppm(argv[i]));
+    for (const auto& p : pictures)
+      views.push_back(liveness::make_image(p.pixels.data(), p.width, p.height, liveness::PixelFormat::kRgb));
+
+    int failed = 0;
+    const auto items = ensemble.predict_batch(views, {}, 4);
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const std::string path = argv[3 + i];
+      if (items[i].result) {
+        print(path, *items[i].result);
+      } else {
+        std::cerr << path << ": " << items[i].error << '\n';
+        failed = 1;
+      }
+    }
+    std::cout << profiler.to_table();
+    return failed;
+  } catch (const std::exception& e) {
+    std::cerr << e.what() << '\n';
+    return 2;
+  }
+}

@@ -1,0 +1,10 @@
+# The miniature networks as files, for tests that are not in C++: target tiny_models writes them to LIVENESS_TINY.
+set(LIVENESS_TINY "${PROJECT_BINARY_DIR}/tests/tiny")
+if(NOT TARGET tiny_models)
+  add_executable(make_tiny_models "${CMAKE_CURRENT_LIST_DIR}/make_tiny_models.cpp")
+  liveness_target(make_tiny_models)
+  target_include_directories(make_tiny_models PRIVATE "${PROJECT_SOURCE_DIR}/src")
+  target_link_libraries(make_tiny_models PRIVATE liveness_static Threads::Threads)
+  add_custom_command(OUTPUT "${LIVENESS_TINY}/pad.safetensors" COMMAND make_tiny_models "${LIVENESS_TINY}" DEPENDS make_tiny_models)
+  add_custom_target(tiny_models ALL DEPENDS "${LIVENESS_TINY}/pad.safetensors")
+endif()
