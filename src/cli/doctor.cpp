@@ -139,13 +139,12 @@ int doctor(bool as_json) {
   } else {
     fmt::print("liveness     {}\n", library_version());
     fmt::print("cpu          {}, {} threads\n", cpu_name(), std::thread::hardware_concurrency());
-    fmt::print("features     {}\n", fmt::join(cpu_features(), " "));
-    fmt::print("engine       {} (available: {}; LIVENESS_ISA picks another)\n", chosen, fmt::join(isas, ", "));
+    fmt::print("features     {}\n", joined(cpu_features(), " "));
+    fmt::print("engine       {} (available: {}; LIVENESS_ISA picks another)\n", chosen, joined(isas, ", "));
     fmt::print("backends     cpu\n");
     fmt::print("opencv       {}, videos {}\n", CV_VERSION, ffmpeg ? "through FFmpeg" : "not readable");
     fmt::print("contracts    JSON{}\n", LIVENESS_YAML != 0 ? ", YAML" : "");
-    fmt::print("search path  {}\n",
-               folder_names.empty() ? "none of its folders exists" : fmt::format("{}", fmt::join(folder_names, ", ")));
+    fmt::print("search path  {}\n", folder_names.empty() ? "none of its folders exists" : joined(folder_names, ", "));
     const auto print = [](const char* kind, const Found& f) {
       fmt::print("{:<12} {}{}\n", kind, f.file,
                  f.error.empty() ? fmt::format("  ({}, {})", f.name, f.task) : "  BROKEN");

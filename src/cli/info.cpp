@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "model/package.hpp"
 #include "models.hpp"
 #include "record.hpp"
 #include "verbs.hpp"
@@ -21,7 +20,7 @@ struct Options {
 
 template <class Dims>
 std::string shape_text(const Dims& shape) {
-  return shape.empty() ? "scalar" : fmt::format("{}", fmt::join(shape, " x "));
+  return shape.empty() ? "scalar" : joined(shape, " x ");
 }
 
 std::string_view name_of(Task task) {

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
+#include <string_view>
 
 #include "verbs.hpp"
 
@@ -15,12 +15,16 @@ namespace fs = std::filesystem;
 namespace {
 
 struct ThirdParty {
-  const char* file;
-  const char* contract;
+  std::string_view file;
+  std::string_view contract;
 };
-constexpr std::array<ThirdParty, 2> kPair = {{{"minifasnet_v2_80_scale2.7.onnx", "minifasnet_v2_80.yaml"},
-                                              {"minifasnet_v1se_80_scale4.0.onnx", "minifasnet_v1se_80.yaml"}}};
-constexpr ThirdParty kDetector = {"yunet_s_320_320.onnx", "yunet_320.yaml"};
+// Publishers' file names and the contracts that this project wrote for them.
+constexpr ThirdParty kV2 = {"minifasnet_v2_80_scale2.7.onnx", "minifasnet_v2_80.yaml"};
+constexpr ThirdParty kV1Se = {"minifasnet_v1se_80_scale4.0.onnx", "minifasnet_v1se_80.yaml"};
+constexpr ThirdParty kV2Se = {"minifasnet_v2se_128_scale1.5.onnx", "minifasnet_v2se_128.yaml"};
+constexpr ThirdParty kYunet320 = {"yunet_s_320_320.onnx", "yunet_320.yaml"};
+constexpr ThirdParty kYunet640 = {"yunet_s_640_640.onnx", "yunet_640.yaml"};
+constexpr ThirdParty kLandmark68 = {"landmark68_64.onnx", "landmark68_64.yaml"};
 
 bool is_file(const fs::path& path) {
   std::error_code ignored;
@@ -42,7 +46,7 @@ fs::path installed_models() {
   return (program_folder() / ".." / LIVENESS_DATA_DIR / "models").lexically_normal();
 }
 
-fs::path contract_file(const char* name) {
+fs::path contract_file(std::string_view name) {
   for (const fs::path& folder : {installed_models(), fs::path(LIVENESS_SOURCE_DIR) / "models"})
     if (const fs::path file = folder / "contracts" / name; is_file(file)) return file;
   return {};
@@ -91,14 +95,12 @@ fs::path third_party_folder() {
 }
 
 std::vector<ModelFile> third_party_pair() {
-  std::vector<ModelFile> all;
-  for (const auto& t : kPair)
-    if (ModelFile file = third_party(t); usable(file)) all.push_back(std::move(file));
-  return all.size() == kPair.size() ? all : std::vector<ModelFile>();
+  std::vector<ModelFile> all = {third_party(kV2), third_party(kV1Se)};
+  return std::all_of(all.begin(), all.end(), usable) ? all : std::vector<ModelFile>();
 }
 
 ModelFile third_party_detector() {
-  ModelFile file = third_party(kDetector);
+  ModelFile file = third_party(kYunet320);
   return usable(file) ? file : ModelFile();
 }
 
@@ -113,9 +115,9 @@ ModelFile resolve(const std::string& given) {
   if (path.extension() != ".onnx") return {path, {}};
   for (const char* extension : {".yaml", ".yml", ".json"})
     if (is_file(fs::path(path).replace_extension(extension))) return {path, {}};
-  for (const auto& t : {kPair[0], kPair[1], kDetector})
+  for (const auto& t : {kV2, kV1Se, kV2Se, kYunet320, kYunet640, kLandmark68})
     if (path.filename() == t.file) return {path, contract_file(t.contract)};
-  return {path, contract_file((path.stem().string() + ".yaml").c_str())};
+  return {path, contract_file(path.stem().string() + ".yaml")};
 }
 
 Model load(const ModelFile& file, bool verify) {

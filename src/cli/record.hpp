@@ -1,10 +1,13 @@
 // One scored picture, and the three ways to write it down.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "liveness/predictor.hpp"
@@ -29,6 +32,16 @@ struct Record {
 [[nodiscard]] std::vector<Reason> reasons_in(ReasonMask m);
 // "too_small, blurred"
 [[nodiscard]] std::string reason_names(ReasonMask m, const char* separator);
+// The items as text with a separator between them.
+template <class List>
+[[nodiscard]] std::string joined(const List& items, std::string_view separator) {
+  std::string all;
+  for (const auto& item : items) {
+    if (!all.empty()) all += separator;
+    all += fmt::format("{}", item);
+  }
+  return all;
+}
 // JSON on one line; bytes that are no UTF-8 (in a file's name) are replaced.
 [[nodiscard]] std::string line(const Json& json);
 

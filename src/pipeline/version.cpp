@@ -1,0 +1,9 @@
+#include "liveness/version.hpp"
+
+namespace liveness {
+
+std::string_view library_version() noexcept {
+  return kVersion;
+}
+
+}  // namespace liveness
