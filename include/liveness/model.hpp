@@ -44,7 +44,7 @@ struct InputContract {
   float low = 0;     ///< value of a pixel of 0 before mean and std
   float high = 255;  ///< value of a pixel of 255 before mean and std
   std::vector<float> mean;  ///< one a channel, in the network's channel order
-  std::vector<float> std;   ///< one a channel, never 0
+  std::vector<float> std;   ///< one a channel, greater than 0
 
   [[nodiscard]] int channels() const noexcept { return color == ColorOrder::kGray ? 1 : 3; }
 };
@@ -101,11 +101,11 @@ struct DetectorContract {
   std::string box = "yunet";  ///< box convention of what it finds
 };
 
-/// An input with its known outputs; the pixels are in the network's own size and colour order.
+/// An input with its known outputs; the pixels are in the network's own size and colour order, values as InputContract says.
 struct Golden {
   std::vector<std::uint8_t> pixels;           ///< height x width x channels
   std::map<std::string, std::vector<float>> outputs;  ///< by graph output name
-  float tolerance = 1e-3F;                    ///< largest allowed |difference| relative to max(1, largest |output|)
+  float tolerance = 1e-3F;  ///< largest allowed |difference| relative to max(1, largest |output|); 0..0.1, not 0
 };
 
 /// Everything whose absence makes integrators feed a network wrongly. Checked when a package is read and when it is written.
@@ -119,7 +119,9 @@ struct Contract {
   std::optional<DetectorContract> detector;  ///< required for Task::kDetector
   std::string licence;     ///< SPDX identifier or a sentence
   std::string provenance;  ///< where the weights come from and what they were trained on
-  std::string source_sha256;  ///< of the file that was converted; may be empty
+  /// Of the ONNX file, 64 lower-case hexadecimal digits. Where a contract names one, another file is refused; empty: any
+  /// file, and loading fills it in.
+  std::string source_sha256;
 };
 
 /// Instruction set of the CPU engine, slowest first.
@@ -177,7 +179,8 @@ class Model {
  public:
   struct Options {
     Isa isa = Isa::kAuto;
-    /// Score the package's golden inputs after loading and fail where they miss. Costs one pass each.
+    /// Score the package's first golden input after loading and fail where it misses: one pass, so that a start stays
+    /// short. `Model::verify` scores them all.
     bool verify = true;
     /// Contract for an ONNX file; empty: FILE.yaml, FILE.yml or FILE.json beside it. Not used for packages.
     std::filesystem::path contract;
@@ -217,8 +220,9 @@ class Model {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// Reads an ONNX file and a contract (YAML or JSON), makes `goldens` synthetic golden inputs with the portable kernels, and writes
-/// a package. The file appears whole or not at all. Throws as Model::load, and Error(kIo) where writing fails.
+/// Reads an ONNX file and a contract (YAML or JSON), makes `goldens` synthetic golden inputs with the portable kernels, checks that
+/// the package loads and that this machine's best kernels agree, and writes it. The file appears whole or not at all.
+/// Throws as Model::load, and Error(kIo) where writing fails.
 void convert_onnx(const std::filesystem::path& onnx, const std::filesystem::path& contract, const std::filesystem::path& package,
                   int goldens = 4);
 

@@ -367,8 +367,8 @@ void check_count(const Graph& graph, const std::string& name, const std::string&
                  const std::string& why) {
   const std::int64_t found = elements(graph_output(graph, name, path).shape);
   if (found == expected) return;
-  throw Error(Status::kModelInvalid, path + ": output " + in_quotes(name) + " has " + std::to_string(found) + " values; " +
-                                         why + " gives " + std::to_string(expected));
+  throw Error(Status::kModelInvalid, path + ": output " + in_quotes(name) + " has " + std::to_string(found) +
+                                         " values; " + why + " gives " + std::to_string(expected));
 }
 
 void check_detector_outputs(const DetectorContract& d, const InputContract& input, const Graph& graph) {
@@ -470,7 +470,7 @@ Contract contract_from_value(const Field& field) {
 }
 
 std::string contract_to_json(const Contract& contract) {
-  return contract_to_value(contract).dump(2);
+  return dump_json(contract_to_value(contract), 2);
 }
 
 Contract contract_from_json(std::string_view json, std::string_view origin) {

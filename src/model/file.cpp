@@ -14,8 +14,7 @@
 namespace liveness {
 namespace {
 
-[[noreturn]] void fail(const std::filesystem::path& path, const char* what, int error) {
-  const Status status = error == ENOENT || error == ENOTDIR ? Status::kNotFound : Status::kIo;
+[[noreturn]] void fail(const std::filesystem::path& path, const char* what, int error, Status status = Status::kIo) {
   throw Error(status, path.string() + ": " + what + ": " + std::generic_category().message(error));
 }
 
@@ -82,7 +81,10 @@ void write_file(const std::filesystem::path& path, std::span<const std::byte> by
 
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit) {
   const Descriptor in(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (in.get() < 0) fail(path, "cannot be opened", errno);
+  if (in.get() < 0) {
+    const int error = errno;
+    fail(path, "cannot be opened", error, error == ENOENT || error == ENOTDIR ? Status::kNotFound : Status::kIo);
+  }
   struct stat info {};
   if (::fstat(in.get(), &info) != 0) fail(path, "cannot be read", errno);
   if (S_ISDIR(info.st_mode)) fail(path, "cannot be read", EISDIR);

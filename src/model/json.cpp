@@ -309,6 +309,14 @@ void Field::expected(std::string_view type) const {
   fail("expected " + std::string(type) + ", found " + describe_value(*value_));
 }
 
+std::string dump_json(const Json& value, int indent) {
+  try {
+    return value.dump(indent);
+  } catch (const Json::exception&) {
+    throw Error(Status::kModelInvalid, "a name or text of the graph or contract is not valid UTF-8");
+  }
+}
+
 Json short_number(float value) {
   char digits[32];
   const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;

@@ -81,6 +81,9 @@ class Field {
   const Json* value_;
 };
 
+// As text; Error(kModelInvalid) where a string in it is not valid UTF-8. `indent` < 0: on one line.
+[[nodiscard]] std::string dump_json(const Json& value, int indent = -1);
+
 // A float as the shortest decimal number that reads back as the same float.
 [[nodiscard]] Json short_number(float value);
 

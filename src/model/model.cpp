@@ -204,7 +204,10 @@ std::vector<StepTime> Model::profile(int rounds) const {
 }
 
 void convert_onnx(const fs::path& onnx, const fs::path& contract, const fs::path& package, int goldens) {
-  if (goldens < 0) throw Error(Status::kInvalidArgument, "goldens: " + std::to_string(goldens) + " is negative");
+  if (goldens < 0 || goldens > kMaxGoldens) {
+    throw Error(Status::kInvalidArgument,
+                "goldens: " + std::to_string(goldens) + " is not in 0.." + std::to_string(kMaxGoldens));
+  }
   Package made = package_from_onnx(onnx, read_file(onnx), contract);
   const std::vector<std::byte> bytes = naming(onnx, [&] {
     made.goldens = make_goldens(made, goldens);

@@ -25,7 +25,6 @@ constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kMaxOutputs = 256;
 constexpr std::size_t kMaxOperands = 256;
 constexpr std::size_t kMaxAttributeValues = 4096;
-constexpr std::size_t kMaxGoldens = 64;
 constexpr float kMaxTolerance = 0.1F;
 constexpr const char* kMetadata = "__metadata__";
 constexpr const char* kDocument = "liveness";
@@ -330,14 +329,6 @@ Json graph_to_value(const Graph& graph) {
   return {{"inputs", std::move(inputs)}, {"outputs", std::move(outputs)}, {"nodes", std::move(nodes)}};
 }
 
-std::string dump(const Json& value) {
-  try {
-    return value.dump();
-  } catch (const Json::exception&) {
-    invalid("graph or contract: a name or text is not valid UTF-8");
-  }
-}
-
 // ---------------------------------------------------------------- goldens
 
 Golden read_golden(const Field& field, const Package& package, TensorFile& tensors) {
@@ -406,8 +397,8 @@ class PackageWriter {
   }
 
   std::vector<std::byte> finish(const Json& document) {
-    header_[kMetadata] = {{kDocument, dump(document)}};
-    std::string text = dump(header_);
+    header_[kMetadata] = {{kDocument, dump_json(document)}};
+    std::string text = dump_json(header_);
     // Spaces after the header put the data on a boundary that vector loads and memory maps like.
     constexpr std::size_t kLengthBytes = sizeof(std::uint64_t);
     text.append((kAlignment - (kLengthBytes + text.size()) % kAlignment) % kAlignment, ' ');
@@ -486,7 +477,7 @@ std::vector<std::byte> write_package(const Package& package) {
     const Tensor& tensor = graph.tensors[static_cast<std::size_t>(id)];
     writer.add(tensor.name, "F32", tensor.shape, std::as_bytes(std::span(tensor.data)));
   }
-  if (package.goldens.size() > kMaxGoldens) {
+  if (package.goldens.size() > static_cast<std::size_t>(kMaxGoldens)) {
     invalid("goldens: " + std::to_string(package.goldens.size()) + "; at most " + std::to_string(kMaxGoldens));
   }
   Json goldens = Json::array();
@@ -517,10 +508,10 @@ std::vector<std::byte> write_package(const Package& package) {
 
 std::string identity(const Contract& contract, const Graph& graph) {
   Sha256 hash;
-  hash.add(dump({{"contract", contract_to_value(contract)}, {"graph", graph_to_value(graph)}}));
+  hash.add(dump_json({{"contract", contract_to_value(contract)}, {"graph", graph_to_value(graph)}}));
   for (const int id : used_tensors(graph)) {
     const Tensor& tensor = graph.tensors[static_cast<std::size_t>(id)];
-    hash.add(dump({tensor.name, tensor.shape}));
+    hash.add(dump_json({tensor.name, tensor.shape}));
     hash.add(std::as_bytes(std::span(tensor.data)));
   }
   return hash.finish().substr(0, 32);

@@ -32,8 +32,8 @@ void write_file(const std::filesystem::path& path, std::span<const std::byte> by
 [[nodiscard]] std::vector<std::byte> read_file(const std::filesystem::path& path,
                                                std::size_t limit = std::size_t{1} << 30);
 
-// The contract as JSON text (the form inside a package), and back. `origin` names the source in messages.
-[[nodiscard]] std::string contract_to_json(const Contract& contract);
+// From JSON text, the form that contract_to_json gives. `origin` names the source in messages. Throws
+// Error(kConfigInvalid): ORIGIN:LINE:COLUMN: FIELD: what is wrong.
 [[nodiscard]] Contract contract_from_json(std::string_view json, std::string_view origin);
 // The same from YAML. Throws Error(kUnsupported) where the library was built without it.
 [[nodiscard]] Contract contract_from_yaml(std::string_view yaml, std::string_view origin);
@@ -48,6 +48,7 @@ void check_contract(const Contract& contract, const Graph& graph);
 // 128-bit hash of graph, weights and contract, as 32 hexadecimal digits.
 [[nodiscard]] std::string identity(const Contract& contract, const Graph& graph);
 
+inline constexpr int kMaxGoldens = 64;
 // Synthetic pictures (smooth noise, ramps; no faces) with the outputs that the portable kernels give.
 [[nodiscard]] std::vector<Golden> make_goldens(const Package& package, int count);
 

@@ -95,19 +95,18 @@ bool has_sha_instructions() {
 }
 #endif
 
-using Compress = void (*)(std::uint32_t*, const std::byte*, std::size_t);
-
-Compress best_compress() {
-#if defined(__x86_64__)
-  if (has_sha_instructions()) return compress_sha;
-#endif
-  return compress;
-}
-
 }  // namespace
 
+Sha256::Sha256(bool instructions) : compress_(compress) {
+#if defined(__x86_64__)
+  static const bool available = has_sha_instructions();
+  if (instructions && available) compress_ = compress_sha;
+#else
+  static_cast<void>(instructions);
+#endif
+}
+
 void Sha256::add(std::span<const std::byte> bytes) {
-  static const Compress run = best_compress();
   total_ += bytes.size();
   if (filled_ > 0) {
     const std::size_t part = std::min(block_.size() - filled_, bytes.size());
@@ -115,11 +114,11 @@ void Sha256::add(std::span<const std::byte> bytes) {
     filled_ += part;
     bytes = bytes.subspan(part);
     if (filled_ < block_.size()) return;
-    run(state_.data(), block_.data(), 1);
+    compress_(state_.data(), block_.data(), 1);
     filled_ = 0;
   }
   const std::size_t blocks = bytes.size() / block_.size();
-  run(state_.data(), bytes.data(), blocks);
+  compress_(state_.data(), bytes.data(), blocks);
   bytes = bytes.subspan(blocks * block_.size());
   std::copy(bytes.begin(), bytes.end(), block_.begin());
   filled_ = bytes.size();
