@@ -175,4 +175,4 @@ inline constexpr int kJitterCount = 26;
           box.y + (box.height - height) / 2 + 0.05F * static_cast<float>(step[2]) * box.height, width, height};
 }
 
-}  // namespace LIVENESS_PUBLIC
+}  // namespace liveness

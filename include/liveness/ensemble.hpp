@@ -44,4 +44,4 @@ class Ensemble {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace LIVENESS_PUBLIC
+}  // namespace liveness

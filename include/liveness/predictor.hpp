@@ -121,4 +121,4 @@ struct Predictor::BatchItem {
   std::string error;            ///< empty where there is a result
 };
 
-}  // namespace LIVENESS_PUBLIC
+}  // namespace liveness

@@ -261,4 +261,4 @@ class Profiler {
   std::array<std::atomic<std::uint64_t>, kCounters> counters_{};
 };
 
-}  // namespace LIVENESS_PUBLIC
+}  // namespace liveness

@@ -1,0 +1,293 @@
+#!/usr/bin/env python3
+"""The program from the outside. Run by CTest; by hand: test_cli.py --liveness PROGRAM --make MAKE_TINY_PACKAGES --source TREE"""
+
+import argparse
+import csv
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ARGS = argparse.Namespace()
+ROOT = pathlib.Path()
+KEYS = ["input", "frame", "width", "height", "verdict", "score", "logit", "threshold", "reasons", "faces", "model", "time_ms", "error"]
+FACE_KEYS = ["box", "landmarks", "detection", "verdict", "score", "logit", "members", "quality", "reasons"]
+
+
+def run(*args: object, code: int = 0, env: dict[str, str] | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Runs the program in the folder of the made inputs with the made packages as its models."""
+    settings = {**os.environ, "LIVENESS_MODEL_PATH": str(ROOT / "models"), **(env or {})}
+    done = subprocess.run([ARGS.liveness, *map(str, args)], cwd=ROOT, env=settings, input=stdin, capture_output=True, text=True, timeout=120)
+    if done.returncode != code:
+        raise AssertionError(f"{args}: exit code {done.returncode}, expected {code}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+class Score(unittest.TestCase):
+    def test_json_has_every_field(self) -> None:
+        (r,) = lines(run("score", "--json", "pictures/live.png"))
+        self.assertEqual(list(r), KEYS)
+        self.assertEqual(r["input"], "pictures/live.png")
+        self.assertEqual((r["frame"], r["width"], r["height"]), (0, 320, 320))
+        self.assertEqual(r["verdict"], "LIVE")
+        self.assertGreater(r["score"], 0.98)
+        self.assertGreater(r["logit"], 4)
+        self.assertEqual(r["threshold"], 0.5)
+        self.assertEqual(r["reasons"], [])
+        self.assertIsNone(r["error"])
+        self.assertEqual(r["model"], "tiny_pad")
+        self.assertEqual(list(r["time_ms"]), ["read", "detect", "roi", "infer", "total"])
+        (face,) = r["faces"]
+        self.assertEqual(list(face), FACE_KEYS)
+        for got, want in zip(face["box"], [80, 80, 80, 80]):
+            self.assertAlmostEqual(got, want, delta=2)
+        self.assertEqual(len(face["landmarks"]), 5)
+        self.assertEqual(face["members"], [{"model": "tiny_pad", "score": face["score"], "logit": face["logit"]}])
+        self.assertGreater(face["quality"]["sharpness"], 15)
+
+    def test_verdicts_over_a_folder_in_order(self) -> None:
+        for threads in (1, 3):
+            found = {r["input"]: r["verdict"] for r in lines(run("score", "--json", "--threads", threads, "pictures"))}
+            want = {
+                "pictures/deeper/two, faces.png": "LIVE",
+                "pictures/live.png": "LIVE",
+                "pictures/nobody.png": "NO_FACE",
+                "pictures/spoof.png": "SPOOF",
+            }
+            self.assertEqual(list(found.items()), list(want.items()))
+
+    def test_no_face_has_no_score(self) -> None:
+        (r,) = lines(run("score", "--json", "pictures/nobody.png"))
+        self.assertEqual((r["verdict"], r["score"], r["faces"], r["error"]), ("NO_FACE", None, [], None))
+
+    def test_all_faces(self) -> None:
+        (one,) = lines(run("score", "--json", "pictures/deeper/two, faces.png"))
+        self.assertEqual(one["reasons"], ["several_faces"])
+        self.assertEqual(len(one["faces"]), 1)
+        (both,) = lines(run("score", "--json", "--faces", "all", "pictures/deeper/two, faces.png"))
+        self.assertEqual([f["verdict"] for f in both["faces"]], ["LIVE", "SPOOF"])
+
+    def test_threshold_profile_and_fusion(self) -> None:
+        (r,) = lines(run("score", "--json", "--threshold", "0.999", "pictures/live.png"))
+        self.assertEqual((r["verdict"], r["threshold"]), ("SPOOF", 0.999))
+        (r,) = lines(run("score", "--json", "--profile", "strict", "pictures/live.png"))
+        self.assertEqual(r["threshold"], 0.9)
+        pair = ["--model", "tiny_pad", "--model", "tiny_strict.safetensors"]
+        (r,) = lines(run("score", "--json", *pair, "--fusion", "minimum", "pictures/live.png"))
+        self.assertEqual(r["model"], "tiny_pad+tiny_strict")
+        self.assertEqual(r["score"], min(m["score"] for m in r["faces"][0]["members"]))
+        (r,) = lines(run("score", "--json", *pair, "--fusion", "weighted", "--weights", "1,3", "pictures/live.png"))
+        a, b = (m["score"] for m in r["faces"][0]["members"])
+        self.assertAlmostEqual(r["score"], (a + 3 * b) / 4, places=5)
+
+    def test_csv(self) -> None:
+        done = run("score", "--csv", "--faces", "all", "pictures", "missing.png", code=1)
+        rows = list(csv.DictReader(io.StringIO(done.stdout)))
+        self.assertEqual(len(rows), 6)
+        self.assertEqual([r["face"] for r in rows[:2]], ["0", "1"])
+        self.assertEqual(rows[0]["input"], "pictures/deeper/two, faces.png")
+        self.assertEqual(rows[-1]["error"], "no such file")
+        self.assertTrue(all(None not in r and None not in r.values() for r in rows), "every row has every column")
+
+    def test_text_tells_reasons_in_sentences(self) -> None:
+        done = run("score", "pictures/deeper/two, faces.png", "pictures/spoof.png")
+        self.assertIn("There are several faces in the picture", done.stdout)
+        self.assertRegex(done.stdout, r"SPOOF +0\.0")
+        self.assertIn("2 pictures: 1 LIVE, 1 SPOOF", done.stderr)
+
+    def test_list(self) -> None:
+        (ROOT / "lists").mkdir(exist_ok=True)
+        (ROOT / "lists" / "all.txt").write_text("# comment\n\npictures/live.png\n../pictures/spoof.png\n")
+        found = lines(run("score", "--json", "--list", "lists/all.txt"))
+        self.assertEqual([r["verdict"] for r in found], ["LIVE", "SPOOF"])
+        found = lines(run("score", "--json", "--list", "-", stdin="pictures/live.png\n"))
+        self.assertEqual([r["verdict"] for r in found], ["LIVE"])
+        run("score", "--list", "lists/none.txt", code=2)
+
+    def test_boxes(self) -> None:
+        (ROOT / "boxes.csv").write_text(
+            "# input,x,y,width,height\npictures/nobody.png,10,10,50,60\npictures/deeper/two, faces.png,80,80,80,80\nclip.avi,3,80,80,80,80\n"
+        )
+        found = lines(run("score", "--json", "--boxes", "boxes.csv", "pictures/nobody.png", "pictures/deeper/two, faces.png"))
+        self.assertEqual(found[0]["faces"][0]["box"], [10, 10, 50, 60])
+        self.assertEqual(found[1]["verdict"], "SPOOF")
+        found = lines(run("score", "--json", "--boxes", "boxes.csv", "--frames", 4, "clip.avi", code=1))
+        self.assertEqual([r["error"] is None for r in found], [False, False, False, True])
+        (ROOT / "bad.csv").write_text("pictures/live.png,1,2,3,x\n")
+        self.assertIn("bad.csv:1", run("score", "--boxes", "bad.csv", "pictures/live.png", code=2).stderr)
+        (ROOT / "bad.csv").write_text("a.png,1,2,3,4\na.png,1,2,3,5\n")
+        self.assertIn("bad.csv:2: a second box", run("score", "--boxes", "bad.csv", "a.png", code=2).stderr)
+
+    def test_video(self) -> None:
+        found = lines(run("score", "--json", "clip.avi"))
+        self.assertEqual([r["frame"] for r in found], list(range(30)))
+        self.assertEqual([r["verdict"] for r in found], ["LIVE"] * 15 + ["SPOOF"] * 15)
+        found = lines(run("score", "--json", "--every", 10, "--threads", 2, "clip.avi"))
+        self.assertEqual([r["frame"] for r in found], [0, 10, 20])
+        found = lines(run("score", "--json", "--frames", 2, "clip.avi"))
+        self.assertEqual([r["frame"] for r in found], [0, 1])
+
+    def test_bad_inputs_lose_no_other(self) -> None:
+        whole = (ROOT / "whole.jpg").read_bytes()
+        made = {
+            "text.jpg": (b"this is no picture", "not a picture"),
+            "empty.jpg": (b"", "the file is empty"),
+            "cut.jpg": (whole[: len(whole) // 2], "cut short"),
+            "cut.png": ((ROOT / "pictures" / "live.png").read_bytes()[:-30], "cut short"),
+            "text.mp4": (b"this is no video", "not a video"),
+            "cut.avi": ((ROOT / "clip.avi").read_bytes()[: (ROOT / "clip.avi").stat().st_size // 2], "cut short"),
+        }
+        for name, (data, _) in made.items():
+            (ROOT / name).write_bytes(data)
+        inputs = [*made, "missing.png", "missing.avi", "empty", "camera:none", "pictures/live.png"]
+        found = lines(run("score", "--json", *inputs, code=1))
+        errors = {r["input"]: r["error"] for r in found if r["error"]}
+        for name, (_, message) in made.items():
+            self.assertIn(message, errors[name])
+        self.assertEqual(errors["missing.png"], "no such file")
+        self.assertEqual(errors["missing.avi"], "no such file")
+        self.assertIn("holds no picture", errors["empty"])
+        self.assertIn("camera:N", errors["camera:none"])
+        for r in found:
+            self.assertEqual(list(r), KEYS)
+            if r["error"]:
+                self.assertEqual((r["verdict"], r["score"], r["faces"]), (None, None, []))
+        self.assertEqual(found[-1]["verdict"], "LIVE")
+        self.assertGreater(sum(r["input"] == "cut.avi" and r["error"] is None for r in found), 5)
+
+    def test_annotated_pictures_sheet_and_video(self) -> None:
+        run("score", "--annotate", "out/one.png", "pictures/live.png")
+        self.assertEqual((ROOT / "out" / "one.png").read_bytes()[:4], b"\x89PNG")
+        run("score", "--annotate", "out/many", "--sheet", "out/sheet.png", "pictures", "missing.png", code=1)
+        self.assertEqual({p.name for p in (ROOT / "out" / "many").iterdir()}, {"live.png", "spoof.png", "nobody.png", "two, faces.png"})
+        self.assertGreater((ROOT / "out" / "sheet.png").stat().st_size, 5000)
+        run("score", "--annotate", "out/scored.avi", "--frames", 12, "clip.avi")
+        self.assertEqual(len(lines(run("score", "--json", "out/scored.avi"))), 12)
+        self.assertIn("need", run("score", "--annotate", "whole.jpg", "pictures", code=2).stderr)
+        self.assertNotEqual((ROOT / "pictures" / "live.png").read_bytes(), (ROOT / "out" / "one.png").read_bytes())
+
+    def test_times(self) -> None:
+        done = run("score", "--times", "pictures")
+        self.assertRegex(done.stderr, r"infer +3 ")
+        self.assertRegex(done.stderr, r"frames +4")
+
+    def test_usage_errors(self) -> None:
+        run("score", code=2)
+        run(code=2)
+        run("score", "--json", "--csv", "a.png", code=2)
+        run("score", "--fusion", "median", "a.png", code=2)
+        self.assertIn("profile: 'loose'", run("score", "--profile", "loose", "pictures/live.png", code=2).stderr)
+        self.assertIn("model 'none'", run("score", "--model", "none", "pictures/live.png", code=2).stderr)
+        self.assertIn("not a PAD network", run("score", "--model", "tiny_detector", "pictures/live.png", code=2).stderr)
+        (ROOT / "broken.safetensors").write_bytes(b"\xff" * 100)
+        self.assertIn("broken.safetensors", run("score", "--model", "broken.safetensors", "pictures/live.png", code=2).stderr)
+
+    def test_without_any_model(self) -> None:
+        nothing = {"LIVENESS_MODEL_PATH": str(ROOT / "empty"), "LIVENESS_MODELS": str(ROOT / "empty")}
+        done = subprocess.run([ARGS.liveness, "score", "pictures/live.png"], cwd=ROOT, env={**os.environ, **nothing}, capture_output=True, text=True)
+        if done.returncode == 2:  # a source tree that ships packages has models of its own
+            self.assertIn("liveness doctor", done.stderr)
+        else:
+            self.assertEqual(done.returncode, 0)
+
+
+class Others(unittest.TestCase):
+    def test_help_and_version(self) -> None:
+        self.assertRegex(run("--version").stdout, r"liveness \d+\.\d+\.\d+")
+        self.assertIn("Examples", run("--help").stdout)
+        for verb in ("score", "info", "convert", "bench", "doctor"):
+            self.assertIn("--help", run(verb, "--help").stdout)
+            self.assertIn(verb, run("--help").stdout)
+
+    def test_info(self) -> None:
+        j = json.loads(run("info", "--json", "--verify", "models/tiny_pad.safetensors").stdout)
+        self.assertEqual(j["contract"]["name"], "tiny_pad")
+        self.assertEqual(j["goldens"], 2)
+        self.assertTrue(j["verified"]["ok"])
+        self.assertEqual(j["macs"], 9)
+        self.assertEqual(j["parameters"], 12)
+        self.assertEqual([n["type"] for n in j["nodes"]], ["global_average_pool", "reshape", "linear"])
+        text = run("info", "tiny_pad").stdout
+        for word in ("tiny_pad", "Apache-2.0", "made by hand for tests", "global_average_pool"):
+            self.assertIn(word, text)
+        self.assertIn("no golden inputs", run("info", "--verify", "tiny_strict.safetensors", code=1).stdout)
+        run("info", "missing.safetensors", code=2)
+
+    def test_info_verify_finds_a_changed_weight(self) -> None:
+        data = bytearray((ROOT / "models" / "tiny_pad.safetensors").read_bytes())
+        header = int.from_bytes(data[:8], "little")
+        entry = json.loads(data[8 : 8 + header])["weight"]["data_offsets"]
+        start = 8 + header + entry[0]
+        data[start : entry[1] + 8 + header] = b"\0\0\x80\x3f" * ((entry[1] - entry[0]) // 4)
+        (ROOT / "changed.safetensors").write_bytes(data)
+        self.assertIn("NO", run("info", "--verify", "changed.safetensors", code=1).stdout)
+        run("score", "--model", "changed.safetensors", "pictures/live.png", code=2)
+
+    def test_bench(self) -> None:
+        j = json.loads(run("bench", "--json", "--rounds", 5, "--steps", "--jitter", "pictures").stdout)
+        self.assertEqual([r["model"] for r in j["rows"]], ["tiny_pad", "tiny_detector"])
+        self.assertGreater(j["rows"][0]["p50_ms"], 0)
+        self.assertLessEqual(j["rows"][0]["p50_ms"], j["rows"][0]["p99_ms"])
+        self.assertTrue(j["rows"][0]["steps"])
+        self.assertEqual((j["jitter"]["pictures"], j["jitter"]["without_face"]), (3, 1))
+        (row,) = j["jitter"]["rows"]
+        self.assertEqual(row["boxes"], 3 * j["jitter"]["boxes_a_picture"])
+        self.assertLessEqual(row["pictures_with_flip"], 3)
+        self.assertIn("GMAC/s", run("bench", "--rounds", 3).stdout)
+        run("bench", "--rounds", 3, "--jitter", "empty", code=2)
+
+    def test_doctor(self) -> None:
+        j = json.loads(run("doctor", "--json").stdout)
+        self.assertTrue(j["ready"])
+        self.assertIn("portable", j["engine"]["available"])
+        self.assertEqual({p["task"] for p in j["packages"] if str(ROOT) in p["file"]}, {"pad", "detector"})
+        self.assertIn("ready", run("doctor").stdout)
+        (ROOT / "broken").mkdir(exist_ok=True)
+        (ROOT / "broken" / "bad.safetensors").write_bytes(b"nothing")
+        env = {"LIVENESS_MODEL_PATH": f"{ROOT}/broken:{ROOT}/models"}
+        j = json.loads(run("doctor", "--json", env=env).stdout)
+        self.assertIn("bad.safetensors", " ".join(j["missing"]))
+
+    def test_isa(self) -> None:
+        for isa in json.loads(run("doctor", "--json").stdout)["engine"]["available"]:
+            (r,) = lines(run("score", "--json", "--isa", isa, "pictures/live.png"))
+            self.assertEqual(r["verdict"], "LIVE")
+
+    def test_convert_third_party(self) -> None:
+        models = pathlib.Path(os.environ.get("LIVENESS_MODELS", pathlib.Path(ARGS.source).parent / "shared" / "models"))
+        onnx = models / "minifasnet_v2_80_scale2.7.onnx"
+        if not onnx.exists():
+            if "LIVENESS_REQUIRE_MODELS" in os.environ:
+                self.fail(f"missing {onnx}")
+            self.skipTest(f"{onnx} is not there")
+        contract = pathlib.Path(ARGS.source) / "models" / "contracts" / "minifasnet_v2_80.yaml"
+        run("convert", onnx, "--contract", contract, "-o", "v2.safetensors", "--goldens", 2)
+        self.assertTrue(json.loads(run("info", "--json", "--verify", "v2.safetensors").stdout)["verified"]["ok"])
+        a = json.loads(run("info", "--json", onnx).stdout)
+        self.assertEqual(a["contract"]["name"], "minifasnet_v2_80")
+        run("convert", onnx, "--contract", "missing.yaml", "-o", "x.safetensors", code=2)
+        self.assertFalse((ROOT / "x.safetensors").exists())
+
+
+def main() -> int:
+    global ROOT
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("--liveness", "--make", "--source"):
+        parser.add_argument(name, required=True)
+    rest = parser.parse_known_args(namespace=ARGS)[1]
+    with tempfile.TemporaryDirectory() as folder:
+        ROOT = pathlib.Path(folder).resolve()
+        subprocess.run([ARGS.make, folder], check=True)
+        return 0 if unittest.main(argv=[sys.argv[0], *rest], exit=False, verbosity=1).result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
