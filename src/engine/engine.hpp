@@ -23,7 +23,8 @@ class Executable {
  public:
   virtual ~Executable() = default;
   [[nodiscard]] virtual std::unique_ptr<Workspace> make_workspace() const = 0;
-  // Where the image goes: planes of the graph's input (C planes of H rows of W floats). What surrounds them is the engine's.
+  // Where the image goes: planes of the graph's input (C planes of H rows of W floats). What surrounds them is the
+  // engine's.
   [[nodiscard]] virtual PlanarView input(Workspace& workspace) const = 0;
   // One pass from the input to the outputs. Allocates nothing.
   virtual void run(Workspace& workspace) const = 0;
@@ -34,7 +35,8 @@ class Executable {
   [[nodiscard]] virtual std::vector<StepTime> profile(int rounds) const = 0;
 };
 
-// The native CPU engine, fp32. `isa` must be available and not kAuto. Throws Error(kUnsupported) naming the node that it cannot run.
+// The native CPU engine, fp32. `isa` must be available and not kAuto. Throws Error(kUnsupported) naming the node that
+// it cannot run.
 [[nodiscard]] std::unique_ptr<const Executable> plan_cpu(const Graph& graph, Isa isa);
 
 }  // namespace liveness

@@ -1,0 +1,17 @@
+# Each instruction set has one translation unit; run-time dispatch picks among them, so nothing else may get these flags.
+set_source_files_properties(src/engine/kernels_portable.cpp src/engine/kernels_avx2.cpp src/engine/kernels_avx512.cpp
+  PROPERTIES SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)
+# Debug builds keep some optimisation here: unrolled tiles without it are too slow to test with.
+set(kernel_flags $<$<CONFIG:Debug>:-O1>)
+set_property(SOURCE src/engine/kernels_portable.cpp APPEND PROPERTY COMPILE_OPTIONS ${kernel_flags})
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  set_property(SOURCE src/engine/kernels_avx2.cpp APPEND PROPERTY COMPILE_OPTIONS ${kernel_flags} -mavx2 -mfma)
+  # GCC's own AVX-512 headers raise -W(maybe-)uninitialized.
+  set_property(SOURCE src/engine/kernels_avx512.cpp APPEND PROPERTY COMPILE_OPTIONS ${kernel_flags}
+    -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mavx2 $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized -Wno-maybe-uninitialized>)
+  set_property(TARGET liveness_objects APPEND PROPERTY COMPILE_DEFINITIONS LIVENESS_X86=1)
+else()
+  get_target_property(engine_sources liveness_objects SOURCES)
+  list(FILTER engine_sources EXCLUDE REGEX "src/engine/kernels_avx")
+  set_property(TARGET liveness_objects PROPERTY SOURCES ${engine_sources})
+endif()

@@ -1,0 +1,738 @@
+// The kernels, written once. A translation unit for one instruction set includes this after it has defined, in an
+// unnamed namespace inside liveness::engine (so that nothing here is ever merged with another unit's copy):
+//   V, kLanes            a vector of kLanes floats, with + - * / and comparison as GCC and clang have them; Int of
+//   equal width load, store, splat   unaligned fma(a, b, c)         a * b + c lowest(a, b), highest(a, b)   b where
+//   either is NaN prelu(x, s)          x < 0 ? x * s : x kMaxVectors, tile_rows(n)     widest tile, and how many pixels
+//   a tile of n vectors has at most kKeepWeights         whether nine weights and a few sums fit the registers
+// No standard header here: an inline function of it, compiled with these flags, could be the copy that all other code
+// gets.
+
+#define LIVENESS_INLINE __attribute__((always_inline)) inline
+#define LIVENESS_UNROLL _Pragma("GCC unroll 32")
+
+LIVENESS_INLINE int smaller(int a, int b) {
+  return a < b ? a : b;
+}
+LIVENESS_INLINE int larger(int a, int b) {
+  return a > b ? a : b;
+}
+
+LIVENESS_INLINE float* row(const Rows& r, float* arena, int y) {
+  return arena + r.offset + (y % r.ring) * r.pitch;
+}
+
+// ------------------------------------------------------------------------------------------------ activations
+
+// Cephes' polynomial; within 2 units in the last place.
+LIVENESS_INLINE V exponential(V x) {
+  x = highest(splat(-87.0F), lowest(splat(88.0F), x));
+  const V magic = splat(12582912.0F);  // 1.5 * 2^23: adding it rounds to a whole number and leaves that in the low bits
+  const V shifted = fma(x, splat(1.44269504088896341F), magic);
+  const V whole = shifted - magic;
+  V r = fma(whole, splat(-0.693359375F), x);
+  r = fma(whole, splat(2.12194440e-4F), r);
+  V p = splat(1.9875691500e-4F);
+  p = fma(p, r, splat(1.3981999507e-3F));
+  p = fma(p, r, splat(8.3334519073e-3F));
+  p = fma(p, r, splat(4.1665795894e-2F));
+  p = fma(p, r, splat(1.6666665459e-1F));
+  p = fma(p, r, splat(5.0000001201e-1F));
+  p = fma(p, r * r, r) + splat(1.0F);
+  const Int power = (__builtin_bit_cast(Int, shifted) << 23) + 0x3f800000;
+  return p * __builtin_bit_cast(V, power);
+}
+
+LIVENESS_INLINE V clip(V x, V low, V high) {
+  return lowest(high, highest(low, x));
+}
+
+// Everything but what the hot loops spell out themselves.
+V activate_any(const Operation& op, V x) {
+  const V one = splat(1.0F);
+  switch (op.act) {
+    case Act::kNone:
+    case Act::kPRelu: return x;
+    case Act::kClip: return clip(x, splat(op.act_a), splat(op.act_b));
+    case Act::kHardSigmoid: return clip(fma(x, splat(op.act_a), splat(op.act_b)), splat(0.0F), one);
+    case Act::kHardSwish: return x * clip(fma(x, splat(op.act_a), splat(op.act_b)), splat(0.0F), one);
+    case Act::kSigmoid: return one / (one + exponential(splat(0.0F) - x));
+    case Act::kTanh: return one - splat(2.0F) / (exponential(x + x) + one);
+  }
+  return x;
+}
+
+// The activation as a compile-time choice for inner loops; kOther asks at run time.
+enum : int { kActNone, kActClip, kActPRelu, kActOther };
+
+LIVENESS_INLINE int act_class(const Operation& op) {
+  switch (op.act) {
+    case Act::kNone: return kActNone;
+    case Act::kClip: return kActClip;
+    case Act::kPRelu: return kActPRelu;
+    default: return kActOther;
+  }
+}
+
+template <int A>
+LIVENESS_INLINE V activate(const Operation& op, V x, V slope) {
+  if constexpr (A == kActClip) return clip(x, splat(op.act_a), splat(op.act_b));
+  if constexpr (A == kActPRelu) return prelu(x, slope);
+  if constexpr (A == kActOther) return activate_any(op, x);
+  return x;
+}
+
+// ------------------------------------------------------------------------------------------------ convolution
+
+// One register tile: R pixels by N vectors of output channels.
+struct Tile {
+  const Operation* op = nullptr;
+  const ConvBlock* block = nullptr;
+  const float* const* segments = nullptr;
+  Index a_offset = 0;  // added to every segment's pointer
+  Index a_step = 0;    // floats from one pixel's values to the next one's
+  float* out = nullptr;
+  Index out_step = 0;
+  const float* residual = nullptr;
+  Index residual_step = 0;
+};
+
+using TileKernel = void (*)(const Tile& tile);
+
+// Activation and residual of a finished tile, where they are not among the common ones.
+void finish_tile(const Tile& t, int rows, int vectors) {
+  const Operation& op = *t.op;
+  for (int m = 0; m < rows; ++m) {
+    for (int n = 0; n < vectors; ++n) {
+      V y = load(t.out + m * t.out_step + n * kLanes);
+      if (t.residual != nullptr && op.residual_first) y = y + load(t.residual + m * t.residual_step + n * kLanes);
+      y = op.act == Act::kPRelu ? prelu(y, load(op.slope + (t.block->first + n) * kLanes)) : activate_any(op, y);
+      if (t.residual != nullptr && !op.residual_first) y = y + load(t.residual + m * t.residual_step + n * kLanes);
+      store(t.out + m * t.out_step + n * kLanes, y);
+    }
+  }
+}
+
+// Depth and step are compile-time figures where they are not 0: the first layer has three taps a segment, one or two
+// apart.
+template <int R, int N, int kDepth, int kStep>
+void tile(const Tile& t) {
+  const Operation& op = *t.op;
+  const int first = t.block->first * kLanes;
+  V sum[R][N];
+  LIVENESS_UNROLL for (int n = 0; n < N; ++n) {
+    const V bias = load(op.bias + first + n * kLanes);
+    LIVENESS_UNROLL for (int m = 0; m < R; ++m) sum[m][n] = bias;
+  }
+  const float* w = t.block->weight;
+  const Index step = kStep != 0 ? kStep : t.a_step;
+  const int segments = op.segments;
+  for (int s = 0; s < segments; ++s) {
+    const float* a = t.segments[s] + t.a_offset;
+    if constexpr (kDepth != 0) {
+      LIVENESS_UNROLL for (int k = 0; k < kDepth; ++k) {
+        V wv[N];
+        LIVENESS_UNROLL for (int n = 0; n < N; ++n) wv[n] = load(w + n * kLanes);
+        w += N * kLanes;
+        LIVENESS_UNROLL for (int m = 0; m < R; ++m) {
+          const V x = splat(a[m * step + k]);
+          LIVENESS_UNROLL for (int n = 0; n < N; ++n) sum[m][n] = fma(x, wv[n], sum[m][n]);
+        }
+      }
+    } else {
+      // Three pixels share a pointer: more pointers would not fit the registers, and one needs products of the step.
+      constexpr int kPointers = (R + 2) / 3;
+      const float* p[kPointers];
+      LIVENESS_UNROLL for (int g = 0; g < kPointers; ++g) p[g] = a + 3 * g * step;
+      for (int k = op.depth; k > 0; --k) {
+        V wv[N];
+        LIVENESS_UNROLL for (int n = 0; n < N; ++n) wv[n] = load(w + n * kLanes);
+        w += N * kLanes;
+        LIVENESS_UNROLL for (int m = 0; m < R; ++m) {
+          const V x = splat(p[m / 3][(m % 3) * step]);
+          LIVENESS_UNROLL for (int n = 0; n < N; ++n) sum[m][n] = fma(x, wv[n], sum[m][n]);
+        }
+        LIVENESS_UNROLL for (int g = 0; g < kPointers; ++g)++ p[g];
+      }
+    }
+  }
+  float* out = t.out;
+  if (op.act == Act::kClip && t.residual == nullptr) {
+    const V low = splat(op.act_a);
+    const V high = splat(op.act_b);
+    LIVENESS_UNROLL for (int m = 0; m < R; ++m) {
+      LIVENESS_UNROLL for (int n = 0; n < N; ++n) store(out + n * kLanes, clip(sum[m][n], low, high));
+      out += t.out_step;
+    }
+    return;
+  }
+  if (op.act == Act::kPRelu && t.residual == nullptr) {
+    LIVENESS_UNROLL for (int n = 0; n < N; ++n) {
+      const V slope = load(op.slope + first + n * kLanes);
+      LIVENESS_UNROLL for (int m = 0; m < R; ++m) sum[m][n] = prelu(sum[m][n], slope);
+    }
+  } else if (op.act == Act::kNone && t.residual != nullptr) {
+    const float* r = t.residual;
+    LIVENESS_UNROLL for (int m = 0; m < R; ++m) {
+      LIVENESS_UNROLL for (int n = 0; n < N; ++n) sum[m][n] = sum[m][n] + load(r + n * kLanes);
+      r += t.residual_step;
+    }
+  }
+  LIVENESS_UNROLL for (int m = 0; m < R; ++m) {
+    LIVENESS_UNROLL for (int n = 0; n < N; ++n) store(out + n * kLanes, sum[m][n]);
+    out += t.out_step;
+  }
+  const bool plain = t.residual == nullptr ? op.act == Act::kPRelu : false;
+  const bool done = plain || op.act == Act::kNone;
+  if (!done) finish_tile(t, R, N);
+}
+
+// tile<1..R, N> as a table: every count of pixels up to the largest has its own, so no remainder is computed twice.
+inline constexpr int kMaxTileRows = 24;
+struct TileTable {
+  TileKernel at[kMaxVectors][kMaxTileRows + 1];
+};
+
+template <int N, int R, int kDepth, int kStep>
+constexpr void fill_tiles(TileTable& table) {
+  table.at[N - 1][R] = tile<R, N, kDepth, kStep>;
+  if constexpr (R > 1) fill_tiles<N, R - 1, kDepth, kStep>(table);
+}
+
+template <int N, int kDepth, int kStep>
+constexpr void fill_columns(TileTable& table) {
+  fill_tiles<N, tile_rows(N), kDepth, kStep>(table);
+  if constexpr (N > 1) fill_columns<N - 1, kDepth, kStep>(table);
+}
+
+template <int kDepth, int kStep>
+constexpr TileTable make_tiles() {
+  TileTable table{};
+  fill_columns<kMaxVectors, kDepth, kStep>(table);
+  return table;
+}
+
+constexpr TileTable kTiles = make_tiles<0, 0>();
+constexpr TileTable kPlaneTiles1 = make_tiles<3, 1>();
+constexpr TileTable kPlaneTiles2 = make_tiles<3, 2>();
+
+// `pixels` pixels in a line as tiles of nearly equal size.
+LIVENESS_INLINE void tile_line(const TileTable& table, Tile t, int pixels) {
+  const int vectors = t.block->vectors;
+  const int most = tile_rows(vectors);
+  int left = pixels;
+  int tiles = (pixels + most - 1) / most;
+  while (left > 0) {
+    const int rows = (left + tiles - 1) / tiles;
+    table.at[vectors - 1][rows](t);
+    t.a_offset += rows * t.a_step;
+    t.out += rows * t.out_step;
+    if (t.residual != nullptr) t.residual += rows * t.residual_step;
+    left -= rows;
+    --tiles;
+  }
+}
+
+LIVENESS_INLINE bool tight(const Rows& r) {
+  return r.pitch == r.width * r.stride;
+}
+// Rows from y on that lie one after the other.
+LIVENESS_INLINE int unwrapped(const Rows& r, int y) {
+  return r.ring - y % r.ring;
+}
+
+// A 1x1 convolution of stride 1 sees only a line of pixels, over several rows where nothing lies between them.
+void conv_lines(const Operation& op, float* arena, int y0, int y1) {
+  const bool whole = tight(op.a) && tight(op.out) && (!op.has_b || tight(op.b));
+  for (int y = y0; y < y1;) {
+    int rows = 1;
+    if (whole) {
+      rows = smaller(y1 - y, smaller(unwrapped(op.a, y), unwrapped(op.out, y)));
+      if (op.has_b) rows = smaller(rows, unwrapped(op.b, y));
+    }
+    for (int j = 0; j < op.block_count; ++j) {
+      const ConvBlock& block = op.blocks[j];
+      const float* segment = row(op.a, arena, y) + block.channel;
+      Tile t;
+      t.op = &op;
+      t.block = &block;
+      t.segments = &segment;
+      t.a_step = op.a.stride;
+      t.out = row(op.out, arena, y) + block.first * kLanes;
+      t.out_step = op.out.stride;
+      if (op.has_b) {
+        t.residual = row(op.b, arena, y) + block.first * kLanes;
+        t.residual_step = op.b.stride;
+      }
+      tile_line(kTiles, t, rows * op.out.width);
+    }
+    y += rows;
+  }
+}
+
+void conv(const Operation& op, float* arena, int y0, int y1) {
+  if (op.kernel_h == 1 && op.kernel_w == 1 && op.stride_h == 1 && op.stride_w == 1 && op.pad_top == 0 &&
+      op.pad_left == 0 && op.a.height == op.out.height && op.a.width == op.out.width) {
+    conv_lines(op, arena, y0, y1);
+    return;
+  }
+  const int across = op.segments / op.kernel_h;  // segments of one kernel row
+  const float* segments[kMaxSegments];
+  for (int j = 0; j < op.block_count; ++j) {
+    const ConvBlock& block = op.blocks[j];
+    for (int y = y0; y < y1; ++y) {
+      for (int ky = 0; ky < op.kernel_h; ++ky) {
+        const int iy = y * op.stride_h - op.pad_top + ky * op.dilation_h;
+        const float* from =
+            iy >= 0 && iy < op.a.height ? row(op.a, arena, iy) : arena + op.zeros + op.a.pad_left * op.a.stride;
+        from += block.channel - op.pad_left * op.a.stride;
+        for (int kx = 0; kx < across; ++kx) segments[ky * across + kx] = from + kx * op.dilation_w * op.a.stride;
+      }
+      Tile t;
+      t.op = &op;
+      t.block = &block;
+      t.segments = segments;
+      t.a_step = op.stride_w * op.a.stride;
+      t.out = row(op.out, arena, y) + block.first * kLanes;
+      t.out_step = op.out.stride;
+      if (op.has_b) {
+        t.residual = row(op.b, arena, y) + block.first * kLanes;
+        t.residual_step = op.b.stride;
+      }
+      tile_line(kTiles, t, op.out.width);
+    }
+  }
+}
+
+void conv_planes(const Operation& op, float* arena, int y0, int y1) {
+  const TileTable& table = op.depth == 3 && op.stride_w == 1   ? kPlaneTiles1
+                           : op.depth == 3 && op.stride_w == 2 ? kPlaneTiles2
+                                                               : kTiles;
+  const int per_plane = op.segments / op.a.channels;
+  const int across = per_plane / op.kernel_h;
+  const float* segments[kMaxSegments];
+  for (int y = y0; y < y1; ++y) {
+    for (int c = 0; c < op.a.channels; ++c) {
+      for (int ky = 0; ky < op.kernel_h; ++ky) {
+        const Index iy = y * op.stride_h - op.pad_top + ky * op.dilation_h;
+        const float* from = arena + op.a.offset + c * op.a.plane + iy * op.a.pitch - op.pad_left;
+        for (int kx = 0; kx < across; ++kx) segments[c * per_plane + ky * across + kx] = from + kx * op.dilation_w;
+      }
+    }
+    for (int j = 0; j < op.block_count; ++j) {
+      Tile t;
+      t.op = &op;
+      t.block = &op.blocks[j];
+      t.segments = segments;
+      t.a_step = op.stride_w;
+      t.out = row(op.out, arena, y) + t.block->first * kLanes;
+      t.out_step = op.out.stride;
+      if (op.has_b) {
+        t.residual = row(op.b, arena, y) + t.block->first * kLanes;
+        t.residual_step = op.b.stride;
+      }
+      tile_line(table, t, op.out.width);
+    }
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ depthwise
+
+// X output pixels of one vector of channels. `edge`: some columns lie beside the image and read `zeros` instead.
+template <int K, int S, int X, bool kEdge>
+LIVENESS_INLINE void depthwise_sums(const float* const* rows, Index stride, int column, int width, const float* zeros,
+                                    const float* weight, Index weight_step, const V* kept, V* sum) {
+  constexpr int kColumns = (X - 1) * S + K;
+  LIVENESS_UNROLL for (int ky = 0; ky < K; ++ky) {
+    V w[K];
+    LIVENESS_UNROLL for (int kx = 0; kx < K; ++kx) {
+      w[kx] = K == 3 && kKeepWeights ? kept[ky * K + kx] : load(weight + (ky * K + kx) * weight_step);
+    }
+    const float* from = rows[ky] + column * stride;
+    LIVENESS_UNROLL for (int j = 0; j < kColumns; ++j) {
+      const float* p = from + j * stride;
+      if (kEdge && j < K - 1) p = column + j < 0 ? zeros : p;
+      if (kEdge && j > kColumns - K) p = column + j >= width ? zeros : p;
+      const V v = load(p);
+      LIVENESS_UNROLL for (int x = 0; x < X; ++x) {
+        const int kx = j - x * S;
+        if (kx >= 0 && kx < K) sum[x] = fma(v, w[kx], sum[x]);
+      }
+    }
+  }
+}
+
+template <int K, int S, int X, int A>
+LIVENESS_INLINE void depthwise_pixels(const Operation& op, const float* const* rows, int x, const float* zeros,
+                                      int vector, const V* kept, V bias, V slope, float* out) {
+  const int column = x * S - op.pad_left;
+  V sum[X];
+  LIVENESS_UNROLL for (int i = 0; i < X; ++i) sum[i] = bias;
+  const float* weight = op.weight + vector * kLanes;
+  const Index step = op.out.stride;
+  if (column >= 0 && column + (X - 1) * S + K <= op.a.width) {
+    depthwise_sums<K, S, X, false>(rows, op.a.stride, column, op.a.width, zeros, weight, op.depth, kept, sum);
+  } else {
+    depthwise_sums<K, S, X, true>(rows, op.a.stride, column, op.a.width, zeros, weight, op.depth, kept, sum);
+  }
+  LIVENESS_UNROLL for (int i = 0; i < X; ++i) store(out + (x + i) * step, activate<A>(op, sum[i], slope));
+}
+
+template <int K, int S, int A>
+void depthwise_rows(const Operation& op, float* arena, int y0, int y1) {
+  constexpr int kBlock = K == 3 ? 5 : 4;
+  const int vectors = static_cast<int>(op.depth / kLanes);
+  for (int y = y0; y < y1; ++y) {
+    const float* from[K];
+    for (int ky = 0; ky < K; ++ky) {
+      const int iy = y * S - op.pad_top + ky;
+      from[ky] = iy >= 0 && iy < op.a.height ? row(op.a, arena, iy) : arena + op.zeros + op.a.pad_left * op.a.stride;
+    }
+    float* to = row(op.out, arena, y);
+    for (int c = 0; c < vectors; ++c) {
+      const float* rows[K];
+      LIVENESS_UNROLL for (int ky = 0; ky < K; ++ky) rows[ky] = from[ky] + c * kLanes;
+      V kept[9];
+      if (K == 3 && kKeepWeights) {
+        LIVENESS_UNROLL for (int k = 0; k < 9; ++k) kept[k] = load(op.weight + k * op.depth + c * kLanes);
+      }
+      const V bias = load(op.bias + c * kLanes);
+      const V slope = A == kActPRelu ? load(op.slope + c * kLanes) : bias;
+      int x = 0;
+      for (; x + kBlock <= op.out.width; x += kBlock) {
+        depthwise_pixels<K, S, kBlock, A>(op, rows, x, arena + op.zeros, c, kept, bias, slope, to + c * kLanes);
+      }
+      for (; x < op.out.width; ++x) {
+        depthwise_pixels<K, S, 1, A>(op, rows, x, arena + op.zeros, c, kept, bias, slope, to + c * kLanes);
+      }
+    }
+  }
+}
+
+// Any kernel, stride and dilation; only the taps that meet the image are read.
+template <int N>
+void depthwise_any_vectors(const Operation& op, float* arena, int y, int x, int c) {
+  V sum[N];
+  LIVENESS_UNROLL for (int n = 0; n < N; ++n) sum[n] = load(op.bias + c + n * kLanes);
+  for (int ky = 0; ky < op.kernel_h; ++ky) {
+    const int iy = y * op.stride_h - op.pad_top + ky * op.dilation_h;
+    if (iy < 0 || iy >= op.a.height) continue;
+    const float* from = row(op.a, arena, iy) + c;
+    for (int kx = 0; kx < op.kernel_w; ++kx) {
+      const int ix = x * op.stride_w - op.pad_left + kx * op.dilation_w;
+      if (ix < 0 || ix >= op.a.width) continue;
+      const float* p = from + ix * op.a.stride;
+      const float* w = op.weight + (ky * op.kernel_w + kx) * op.depth + c;
+      LIVENESS_UNROLL for (int n = 0; n < N; ++n) sum[n] = fma(load(p + n * kLanes), load(w + n * kLanes), sum[n]);
+    }
+  }
+  float* to = row(op.out, arena, y) + x * op.out.stride + c;
+  LIVENESS_UNROLL for (int n = 0; n < N; ++n) {
+    const V y_value = op.act == Act::kPRelu ? prelu(sum[n], load(op.slope + c + n * kLanes)) : activate_any(op, sum[n]);
+    store(to + n * kLanes, y_value);
+  }
+}
+
+void depthwise_any(const Operation& op, float* arena, int y0, int y1) {
+  constexpr int kWide = 4;
+  for (int y = y0; y < y1; ++y) {
+    for (int x = 0; x < op.out.width; ++x) {
+      int c = 0;
+      for (; c + kWide * kLanes <= op.depth; c += kWide * kLanes) depthwise_any_vectors<kWide>(op, arena, y, x, c);
+      for (; c < op.depth; c += kLanes) depthwise_any_vectors<1>(op, arena, y, x, c);
+    }
+  }
+}
+
+template <int K, int S>
+void depthwise_act(const Operation& op, float* arena, int y0, int y1) {
+  switch (act_class(op)) {
+    case kActNone: depthwise_rows<K, S, kActNone>(op, arena, y0, y1); return;
+    case kActClip: depthwise_rows<K, S, kActClip>(op, arena, y0, y1); return;
+    case kActPRelu: depthwise_rows<K, S, kActPRelu>(op, arena, y0, y1); return;
+    default: depthwise_rows<K, S, kActOther>(op, arena, y0, y1); return;
+  }
+}
+
+void depthwise(const Operation& op, float* arena, int y0, int y1) {
+  const bool plain = op.kernel_h == op.kernel_w && op.stride_h == op.stride_w && op.dilation_h == 1 &&
+                     op.dilation_w == 1 && op.pad_left < op.kernel_w && op.out.width > 1;
+  if (plain && op.kernel_h == 3 && op.stride_h == 1) return depthwise_act<3, 1>(op, arena, y0, y1);
+  if (plain && op.kernel_h == 3 && op.stride_h == 2) return depthwise_act<3, 2>(op, arena, y0, y1);
+  if (plain && op.kernel_h == 5 && op.stride_h == 1) return depthwise_act<5, 1>(op, arena, y0, y1);
+  if (plain && op.kernel_h == 5 && op.stride_h == 2) return depthwise_act<5, 2>(op, arena, y0, y1);
+  depthwise_any(op, arena, y0, y1);
+}
+
+// ------------------------------------------------------------------------------------------------ pooling
+
+LIVENESS_INLINE V activate_at(const Operation& op, V x, int c) {
+  return op.act == Act::kPRelu ? prelu(x, load(op.slope + c)) : activate_any(op, x);
+}
+
+void pool_any(const Operation& op, float* arena, int y0, int y1) {
+  for (int y = y0; y < y1; ++y) {
+    const int top = y * op.stride_h - op.pad_top;
+    for (int x = 0; x < op.out.width; ++x) {
+      const int left = x * op.stride_w - op.pad_left;
+      int count = 0;
+      for (int ky = 0; ky < op.kernel_h; ++ky) {
+        for (int kx = 0; kx < op.kernel_w; ++kx) {
+          const int iy = top + ky * op.dilation_h;
+          const int ix = left + kx * op.dilation_w;
+          const bool inside = iy >= 0 && iy < op.a.height && ix >= 0 && ix < op.a.width;
+          const bool padded = iy < op.a.height + op.pad_bottom && ix < op.a.width + op.pad_right;
+          count += inside || (op.include_pad && padded) ? 1 : 0;
+        }
+      }
+      const V scale = splat(op.maximum || count == 0 ? 1.0F : 1.0F / static_cast<float>(count));
+      float* to = row(op.out, arena, y) + x * op.out.stride;
+      for (int c = 0; c < op.out.channels; c += kLanes) {
+        V value = splat(op.maximum ? -__builtin_huge_valf() : 0.0F);
+        for (int ky = 0; ky < op.kernel_h; ++ky) {
+          const int iy = top + ky * op.dilation_h;
+          if (iy < 0 || iy >= op.a.height) continue;
+          const float* from = row(op.a, arena, iy) + c;
+          for (int kx = 0; kx < op.kernel_w; ++kx) {
+            const int ix = left + kx * op.dilation_w;
+            if (ix < 0 || ix >= op.a.width) continue;
+            const V v = load(from + ix * op.a.stride);
+            value = op.maximum ? highest(value, v) : value + v;
+          }
+        }
+        store(to + c, activate_at(op, value * scale, c));
+      }
+    }
+  }
+}
+
+void pool(const Operation& op, float* arena, int y0, int y1) {
+  const bool pairs = op.maximum && op.kernel_h == 2 && op.kernel_w == 2 && op.stride_h == 2 && op.stride_w == 2 &&
+                     op.dilation_h == 1 && op.dilation_w == 1 && op.pad_top == 0 && op.pad_left == 0 &&
+                     2 * op.out.height <= op.a.height && 2 * op.out.width <= op.a.width && op.act == Act::kNone;
+  if (!pairs) return pool_any(op, arena, y0, y1);
+  const Index step = op.a.stride;
+  for (int y = y0; y < y1; ++y) {
+    const float* upper = row(op.a, arena, 2 * y);
+    const float* lower = row(op.a, arena, 2 * y + 1);
+    float* to = row(op.out, arena, y);
+    for (int x = 0; x < op.out.width; ++x) {
+      for (int c = 0; c < op.out.channels; c += kLanes) {
+        const V above = highest(load(upper + c), load(upper + step + c));
+        const V below = highest(load(lower + c), load(lower + step + c));
+        store(to + c, highest(above, below));
+      }
+      upper += 2 * step;
+      lower += 2 * step;
+      to += op.out.stride;
+    }
+  }
+}
+
+// Adds up row by row, so that it can follow the layer before it; y0 and y1 are rows of the input here.
+void global_pool(const Operation& op, float* arena, int y0, int y1) {
+  float* to = row(op.out, arena, 0);
+  const V scale = splat(1.0F / static_cast<float>(op.a.height * op.a.width));
+  for (int c = 0; c < op.out.channels; c += kLanes) {
+    V value[4];
+    value[0] = y0 > 0 ? load(to + c) : splat(op.maximum ? -__builtin_huge_valf() : 0.0F);
+    for (int i = 1; i < 4; ++i) value[i] = splat(op.maximum ? -__builtin_huge_valf() : 0.0F);
+    for (int y = y0; y < y1; ++y) {
+      const float* from = row(op.a, arena, y) + c;
+      int x = 0;
+      if (op.maximum) {
+        for (; x < op.a.width; ++x) value[0] = highest(value[0], load(from + x * op.a.stride));
+        continue;
+      }
+      for (; x + 4 <= op.a.width; x += 4) {
+        LIVENESS_UNROLL for (int i = 0; i < 4; ++i) value[i] = value[i] + load(from + (x + i) * op.a.stride);
+      }
+      for (; x < op.a.width; ++x) value[0] = value[0] + load(from + x * op.a.stride);
+    }
+    V sum = value[0];
+    if (!op.maximum) sum = (value[0] + value[1]) + (value[2] + value[3]);
+    if (y1 == op.a.height) sum = activate_at(op, op.maximum ? sum : sum * scale, c);
+    store(to + c, sum);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ element by element
+
+template <Pointwise P>
+LIVENESS_INLINE V combine(const Operation& op, V x, const float* b, int c) {
+  if constexpr (P == Pointwise::kAffine) return fma(x, load(op.weight + c), load(op.bias + c));
+  if constexpr (P == Pointwise::kAdd) return x + load(b + c);
+  if constexpr (P == Pointwise::kSub) return x - load(b + c);
+  if constexpr (P == Pointwise::kMul) return x * load(b + c);
+  if constexpr (P == Pointwise::kDiv) return x / load(b + c);
+  return x;
+}
+
+template <Pointwise P>
+void pointwise_rows(const Operation& op, float* arena, int y0, int y1) {
+  const int kind = act_class(op);
+  const int channels = op.out.channels;
+  const bool after = op.has_c && !op.residual_first;
+  for (int y = y0; y < y1; ++y) {
+    const float* a = row(op.a, arena, y);
+    const float* b = op.has_b ? row(op.b, arena, op.b_vector ? 0 : y) : a;
+    const Index b_step = op.b_vector ? 0 : op.b.stride;
+    const float* r = op.has_c ? row(op.c, arena, y) : a;
+    float* out = row(op.out, arena, y);
+    for (int x = 0; x < op.out.width; ++x) {
+      for (int c = 0; c < channels; c += kLanes) {
+        V v = combine<P>(op, load(a + c), b, c);
+        if (op.has_c && op.residual_first) v = v + load(r + c);
+        if (kind == kActClip) v = activate<kActClip>(op, v, v);
+        if (kind == kActPRelu) v = prelu(v, load(op.slope + c));
+        if (kind == kActOther) v = activate_any(op, v);
+        if (after) v = v + load(r + c);
+        store(out + c, v);
+      }
+      a += op.a.stride;
+      b += b_step;
+      r += op.c.stride;
+      out += op.out.stride;
+    }
+  }
+}
+
+void pointwise(const Operation& op, float* arena, int y0, int y1) {
+  switch (op.pointwise) {
+    case Pointwise::kIdentity: return pointwise_rows<Pointwise::kIdentity>(op, arena, y0, y1);
+    case Pointwise::kAffine: return pointwise_rows<Pointwise::kAffine>(op, arena, y0, y1);
+    case Pointwise::kAdd: return pointwise_rows<Pointwise::kAdd>(op, arena, y0, y1);
+    case Pointwise::kSub: return pointwise_rows<Pointwise::kSub>(op, arena, y0, y1);
+    case Pointwise::kMul: return pointwise_rows<Pointwise::kMul>(op, arena, y0, y1);
+    case Pointwise::kDiv: return pointwise_rows<Pointwise::kDiv>(op, arena, y0, y1);
+  }
+}
+
+void resize(const Operation& op, float* arena, int y0, int y1) {
+  for (int y = y0; y < y1; ++y) {
+    const float* upper = row(op.a, arena, op.map_y[2 * y]);
+    const float* lower = row(op.a, arena, op.map_y[2 * y + 1]);
+    float* out = row(op.out, arena, y);
+    for (int x = 0; x < op.out.width; ++x) {
+      const Index left = op.map_x[2 * x] * op.a.stride;
+      const Index right = op.map_x[2 * x + 1] * op.a.stride;
+      if (!op.linear) {
+        for (int c = 0; c < op.out.channels; c += kLanes) store(out + c, load(upper + left + c));
+      } else {
+        const V fx = splat(op.lerp_x[x]);
+        const V fy = splat(op.lerp_y[y]);
+        for (int c = 0; c < op.out.channels; c += kLanes) {
+          const V ul = load(upper + left + c);
+          const V ll = load(lower + left + c);
+          const V above = fma(fx, load(upper + right + c) - ul, ul);
+          const V below = fma(fx, load(lower + right + c) - ll, ll);
+          store(out + c, fma(fy, below - above, above));
+        }
+      }
+      out += op.out.stride;
+    }
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ copies between
+// layouts
+
+void from_planes(const Operation& op, float* arena, int y0, int y1) {
+  for (int y = y0; y < y1; ++y) {
+    float* out = row(op.out, arena, y);
+    for (int c = 0; c < op.out.channels; ++c) {
+      const float* from = arena + op.a.offset + c * op.a.plane + y * op.a.pitch;
+      for (int x = 0; x < op.out.width; ++x) out[x * op.out.stride + c] = from[x];
+    }
+    for (int c = op.out.channels; c < static_cast<int>(op.out.stride); ++c) {
+      for (int x = 0; x < op.out.width; ++x) out[x * op.out.stride + c] = 0;
+    }
+  }
+}
+
+// A dense array of n values in place; the end, which fills no vector, goes through one of its own.
+void activate_array(const Operation& op, float* data, int n) {
+  int i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(data + i, activate_any(op, load(data + i)));
+  if (i == n) return;
+  float last[kLanes] = {};
+  for (int j = 0; i + j < n; ++j) last[j] = data[i + j];
+  store(last, activate_any(op, load(last)));
+  for (int j = 0; i + j < n; ++j) data[i + j] = last[j];
+}
+
+void to_dense(const Operation& op, float* arena, int y0, int y1) {
+  const int channels = op.out.channels;
+  const int width = op.a.width;
+  float* dense = arena + op.out.offset;
+  for (int y = y0; y < y1; ++y) {
+    const float* from = row(op.a, arena, y) + op.channel;
+    if (op.channels_last) {
+      float* to = dense + static_cast<Index>(y) * width * channels;
+      for (int x = 0; x < width; ++x) {
+        for (int c = 0; c < channels; ++c) to[x * channels + c] = from[x * op.a.stride + c];
+      }
+      if (op.act != Act::kNone) activate_array(op, to, width * channels);
+    } else {
+      for (int c = 0; c < channels; ++c) {
+        float* to = dense + (static_cast<Index>(c) * op.a.height + y) * width;
+        for (int x = 0; x < width; ++x) to[x] = from[x * op.a.stride + c];
+        if (op.act != Act::kNone) activate_array(op, to, width);
+      }
+    }
+  }
+}
+
+void from_dense(const Operation& op, float* arena, int y0, int y1) {
+  const int channels = op.out.channels;
+  const int width = op.out.width;
+  const float* dense = arena + op.a.offset;
+  for (int y = y0; y < y1; ++y) {
+    float* out = row(op.out, arena, y);
+    for (int x = 0; x < width; ++x) {
+      float* to = out + x * op.out.stride;
+      const Index pixel = static_cast<Index>(y) * width + x;
+      const Index plane = static_cast<Index>(op.out.height) * width;
+      for (int c = 0; c < channels; ++c)
+        to[c] = op.channels_last ? dense[pixel * channels + c] : dense[c * plane + pixel];
+      for (int c = channels; c < static_cast<int>(op.out.stride); ++c) to[c] = 0;
+    }
+  }
+}
+
+// The narrower side has the count; `channel` is where it lies in the wider one.
+void concat(const Operation& op, float* arena, int y0, int y1) {
+  const bool widen = op.out.channels >= op.a.channels;
+  const int channels = widen ? op.a.channels : op.out.channels;
+  for (int y = y0; y < y1; ++y) {
+    const float* from = row(op.a, arena, y) + (widen ? 0 : op.channel);
+    float* to = row(op.out, arena, y) + (widen ? op.channel : 0);
+    for (int x = 0; x < op.out.width; ++x) {
+      for (int c = 0; c < channels; ++c) to[c] = from[c];
+      from += op.a.stride;
+      to += op.out.stride;
+    }
+  }
+}
+
+// Columns of zeros beside each row that was written.
+template <Kernel kKernel>
+void bordered(const Operation& op, float* arena, int y0, int y1) {
+  kKernel(op, arena, y0, y1);
+  if (op.out.pad_left == 0 && op.out.pad_right == 0) return;
+  const int channels = (op.out.channels + kLanes - 1) / kLanes * kLanes;
+  for (int y = y0; y < y1; ++y) {
+    for (int x = -op.out.pad_left; x < op.out.width + op.out.pad_right; ++x) {
+      if (x == 0) x = op.out.width;
+      float* pixel = row(op.out, arena, y) + x * op.out.stride;
+      if (x < op.out.width + op.out.pad_right) {
+        for (int c = 0; c < channels; c += kLanes) store(pixel + c, splat(0.0F));
+      }
+    }
+  }
+}
+
+constexpr Kernels make_kernels() {
+  return {kLanes,         kMaxVectors,          bordered<conv>,      bordered<conv_planes>, bordered<depthwise>,
+          bordered<pool>, global_pool,          bordered<pointwise>, bordered<resize>,      bordered<from_planes>,
+          to_dense,       bordered<from_dense>, bordered<concat>};
+}

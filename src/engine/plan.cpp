@@ -1,0 +1,704 @@
+// From layers to a flat list of steps over one arena.
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "engine/kernels.hpp"
+#include "engine/layers.hpp"
+#include "liveness/error.hpp"
+
+namespace liveness {
+
+namespace engine {
+
+namespace {
+
+constexpr Index kAlign = 16;  // floats: one cache line, one AVX-512 vector
+
+std::size_t at(int i) {
+  return static_cast<std::size_t>(i);
+}
+Index rounded(Index n, Index to) {
+  return (n + to - 1) / to * to;
+}
+
+// Floats on a cache line's border, zero at first.
+class Floats {
+ public:
+  Floats() = default;
+  explicit Floats(Index n)
+      : data_(static_cast<float*>(::operator new (bytes(n), std::align_val_t{kAlign * sizeof(float)}))), size_(n) {
+    std::memset(data_.get(), 0, bytes(n));
+  }
+  [[nodiscard]] float* get() const noexcept { return data_.get(); }
+  [[nodiscard]] std::size_t size_bytes() const noexcept { return bytes(size_); }
+
+ private:
+  static std::size_t bytes(Index n) { return static_cast<std::size_t>(n) * sizeof(float); }
+  struct Free {
+    void operator()(float* p) const noexcept { ::operator delete (p, std::align_val_t{kAlign * sizeof(float)}); }
+  };
+  std::unique_ptr<float, Free> data_;
+  Index size_ = 0;
+};
+
+const Kernels& kernels_of(Isa isa) {
+  switch (isa) {
+#ifdef LIVENESS_X86
+    case Isa::kAvx512: return kAvx512Kernels;
+    case Isa::kAvx2: return kAvx2Kernels;
+#endif
+    default: return kPortableKernels;
+  }
+}
+
+struct Step {
+  int layer = 0;
+  int y0 = 0;
+  int y1 = 0;
+};
+
+// A layer with everything in its place.
+struct Planned {
+  Kernel kernel = nullptr;  // null: a dense operation
+  Operation op;
+  std::vector<ConvBlock> blocks;
+  std::vector<Index> dense_inputs;  // arena offsets; -1 where the operand is a constant
+  Index dense_output = 0;
+};
+
+// ------------------------------------------------------------------------------------------------ rows
+
+struct RowRange {
+  int first = 0;
+  int end = 0;
+};
+
+// Rows of the input that output rows [y0, y1) of a window of this geometry read.
+RowRange window_rows(const Operation& op, int height, int y0, int y1) {
+  const int first = y0 * op.stride_h - op.pad_top;
+  const int end = (y1 - 1) * op.stride_h - op.pad_top + (op.kernel_h - 1) * op.dilation_h + 1;
+  return {std::clamp(first, 0, height), std::clamp(end, 0, height)};
+}
+
+// Steps go row by row through layers that follow each other, so that what one makes is still in the cache when the next
+// one reads it; values between them then need only a few rows of memory.
+class Scheduler {
+ public:
+  Scheduler(const Network& net, const std::vector<int>& roots) : net_(net), roots_(roots) {
+    rings_.resize(net.values.size());
+    for (std::size_t v = 0; v < net.values.size(); ++v) rings_[v] = net.values[v].height;
+    readers_.resize(net.values.size());
+    done_.assign(net.layers.size(), 0);
+    for (std::size_t i = 0; i < net.layers.size(); ++i) {
+      for (const int v : inputs(net.layers[i])) readers_[at(root(v))].push_back(static_cast<int>(i));
+    }
+  }
+
+  void run() {
+    const int count = static_cast<int>(net_.layers.size());
+    for (int first = 0; first < count;) {
+      int end = first + 1;
+      while (end < count && joins(end, first)) ++end;
+      run_segment(first, end);
+      first = end;
+    }
+  }
+
+  std::vector<Step> steps;
+  [[nodiscard]] int ring(int root) const { return rings_[at(root)]; }
+
+ private:
+  int root(int value) const { return roots_[at(value)]; }
+
+  static std::vector<int> inputs(const Layer& layer) {
+    std::vector<int> all;
+    for (const int v : layer.inputs) {
+      if (v >= 0) all.push_back(v);
+    }
+    if (layer.residual >= 0) all.push_back(layer.residual);
+    return all;
+  }
+
+  // Rows that the layer works through: of its output, but of its input where it reduces that to a pixel.
+  int height(const Layer& layer) const {
+    const int v = layer.kind == Kind::kGlobalPool || layer.kind == Kind::kToDense ? layer.inputs[0] : layer.output;
+    return layer.kind == Kind::kDense ? 1 : net_.values[at(v)].height;
+  }
+
+  // Rows of `value` that rows [y0, y1) of the layer read.
+  RowRange needed(const Layer& layer, int value, int y0, int y1) const {
+    const int rows = net_.values[at(value)].height;
+    if (y0 >= y1) return {rows, rows};
+    if (value == layer.inputs[0]) {
+      switch (layer.kind) {
+        case Kind::kConv:
+        case Kind::kDepthwise:
+        case Kind::kPool: {
+          RowRange range = window_rows(layer.op, rows, y0, y1);
+          if (value == layer.residual) range = {std::min(range.first, y0), std::max(range.end, y1)};
+          return range;
+        }
+        case Kind::kResize: return {layer.map_y[at(2 * y0)], layer.map_y[at(2 * y1 - 1)] + 1};
+        case Kind::kFromDense:
+        case Kind::kDense: return {0, rows};
+        default: return {y0, y1};
+      }
+    }
+    if (rows == 1 || layer.kind == Kind::kDense) return {0, rows};
+    return {y0, y1};
+  }
+
+  bool joins(int layer, int first) const {
+    const Layer& next = net_.layers[at(layer)];
+    if (next.kind == Kind::kDense) return false;
+    for (const int v : inputs(next)) {
+      const Tensor4& value = net_.values[at(v)];
+      const Index bytes = Index{4} * value.height * value.width * rounded(value.channels, kAlign);
+      if (bytes < kFuseBytes || value.height == 1) continue;
+      for (int i = first; i < layer; ++i) {
+        if (root(net_.layers[at(i)].output) == root(v) && net_.layers[at(i)].kind != Kind::kDense) return true;
+      }
+    }
+    return false;
+  }
+
+  void run_segment(int first, int end) {
+    first_ = first;
+    end_ = end;
+    std::vector<int> rings(net_.values.size(), 0);
+    extent_ = &rings;
+    const int last = end - 1;
+    const int rows = height(net_.layers[at(last)]);
+    if (end - first > 1) {
+      for (int y = 1; y <= rows; ++y) pull(last, y);
+    }
+    for (int i = first; i < end; ++i) pull(i, height(net_.layers[at(i)]));
+    for (int i = first; i < end; ++i) {
+      const int v = root(net_.layers[at(i)].output);
+      if (shrinks(v)) rings_[at(v)] = std::min(rings_[at(v)], rings[at(v)]);
+    }
+  }
+
+  // Read only inside the segment, written by one layer, and not through views.
+  bool shrinks(int value) const {
+    for (std::size_t v = 0; v < net_.values.size(); ++v) {
+      if (static_cast<int>(v) != value && roots_[v] == value) return false;
+    }
+    if (net_.values[at(value)].layout != Layout::kNhwc) return false;
+    if (std::find(net_.outputs.begin(), net_.outputs.end(), value) != net_.outputs.end()) return false;
+    const auto& readers = readers_[at(value)];
+    return !readers.empty() &&
+           std::all_of(readers.begin(), readers.end(), [&](int r) { return r >= first_ && r < end_; });
+  }
+
+  void pull(int layer, int upto) {
+    const Layer& l = net_.layers[at(layer)];
+    const int y0 = done_[at(layer)];
+    if (y0 >= upto) return;
+    const int y1 = std::min(height(l), std::max(upto, y0 + rows_at_once(l)));
+    for (const int v : inputs(l)) {
+      const int end = needed(l, v, y0, y1).end;
+      for (int i = first_; i < end_; ++i) {
+        const Layer& from = net_.layers[at(i)];
+        if (root(from.output) == root(v) && i != layer)
+          pull(i, from.kind == Kind::kGlobalPool || from.kind == Kind::kToDense || from.kind == Kind::kDense
+                      ? height(from)
+                      : end);
+      }
+    }
+    steps.push_back({layer, y0, y1});
+    done_[at(layer)] = y1;
+    note_extent(root(l.output), y1);
+  }
+
+  // How many rows of a value must be kept when rows up to `end` are there.
+  void note_extent(int value, int end) {
+    int oldest = end;
+    for (const int r : readers_[at(value)]) {
+      if (r < first_ || r >= end_) continue;
+      const Layer& reader = net_.layers[at(r)];
+      const int y0 = done_[at(r)];
+      for (const int v : inputs(reader)) {
+        if (root(v) == value && y0 < height(reader)) oldest = std::min(oldest, needed(reader, v, y0, y0 + 1).first);
+      }
+    }
+    (*extent_)[at(value)] = std::max((*extent_)[at(value)], end - oldest);
+  }
+
+  int rows_at_once(const Layer& layer) const {
+    const int width = std::max(1, net_.values[at(layer.output)].width);
+    if (layer.kind == Kind::kToDense || layer.kind == Kind::kGlobalPool) return 1;
+    return std::max(1, (kPixelsAtOnce + width - 1) / width);
+  }
+
+  static constexpr Index kFuseBytes = Index{64} << 10;
+  static constexpr int kPixelsAtOnce = 40;
+
+  const Network& net_;
+  const std::vector<int>& roots_;
+  std::vector<int> rings_;
+  std::vector<std::vector<int>> readers_;
+  std::vector<int> done_;  // rows that each layer has made
+  int first_ = 0;
+  int end_ = 0;
+  std::vector<int>* extent_ = nullptr;
+};
+
+// ------------------------------------------------------------------------------------------------ memory
+
+// Places for buffers with lifetimes: no two that live at once overlap.
+class ArenaLayout {
+ public:
+  int add(Index size, int first_step, int last_step) {
+    blocks_.push_back({rounded(size, kAlign), first_step, last_step, 0});
+    return static_cast<int>(blocks_.size()) - 1;
+  }
+
+  // Largest first, each at the lowest place that is free for its whole life.
+  void place() {
+    std::vector<std::size_t> order(blocks_.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return blocks_[a].size > blocks_[b].size; });
+    std::vector<std::size_t> placed;  // by offset
+    for (const std::size_t i : order) {
+      Block& block = blocks_[i];
+      Index offset = 0;
+      for (const std::size_t j : placed) {
+        const Block& other = blocks_[j];
+        if (other.last < block.first || block.last < other.first) continue;
+        if (offset + block.size <= other.offset) break;
+        offset = std::max(offset, other.offset + other.size);
+      }
+      block.offset = offset;
+      size_ = std::max(size_, offset + block.size);
+      placed.insert(std::upper_bound(placed.begin(), placed.end(), offset,
+                                     [&](Index o, std::size_t j) { return o < blocks_[j].offset; }),
+                    i);
+    }
+  }
+
+  [[nodiscard]] Index offset(int block) const { return blocks_[at(block)].offset; }
+  [[nodiscard]] Index size() const { return size_; }
+
+ private:
+  struct Block {
+    Index size;
+    int first;
+    int last;
+    Index offset;
+  };
+  std::vector<Block> blocks_;
+  Index size_ = 0;
+};
+
+// ------------------------------------------------------------------------------------------------ the plan
+
+class CpuWorkspace final : public Workspace {
+ public:
+  explicit CpuWorkspace(Index floats) : arena(floats) {}
+  Floats arena;
+};
+
+class CpuExecutable final : public Executable {
+ public:
+  CpuExecutable(const Graph& graph, Isa isa) : kernels_(kernels_of(isa)), net_(lower(graph, kernels_.lanes)) {
+    find_roots();
+    Scheduler scheduler(net_, roots_);
+    scheduler.run();
+    steps_ = std::move(scheduler.steps);
+    find_pads();
+    lay_out(scheduler);
+    for (const Layer& layer : net_.layers) planned_.push_back(plan(layer));
+    pack();
+    for (const int id : graph.outputs) {
+      output_sizes_.push_back(static_cast<std::size_t>(elements(graph.values[at(id)].shape)));
+    }
+  }
+
+  std::unique_ptr<Workspace> make_workspace() const override { return std::make_unique<CpuWorkspace>(arena_floats_); }
+
+  PlanarView input(Workspace& workspace) const override {
+    const Rows& rows = rows_[at(net_.input)];
+    return {static_cast<CpuWorkspace&>(workspace).arena.get() + rows.offset, rows.pitch, rows.plane};
+  }
+
+  void run(Workspace& workspace) const override {
+    float* arena = static_cast<CpuWorkspace&>(workspace).arena.get();
+    for (const Step& step : steps_) run_step(step, arena);
+  }
+
+  std::span<const float> output(const Workspace& workspace, std::size_t i) const override {
+    const float* arena = static_cast<const CpuWorkspace&>(workspace).arena.get();
+    return {arena + rows_[at(net_.outputs.at(i))].offset, output_sizes_[i]};
+  }
+
+  std::size_t weight_bytes() const noexcept override { return weights_.size_bytes(); }
+  std::size_t workspace_bytes() const noexcept override {
+    return static_cast<std::size_t>(arena_floats_) * sizeof(float);
+  }
+
+  std::vector<StepTime> profile(int rounds) const override {
+    using Clock = std::chrono::steady_clock;
+    CpuWorkspace workspace(arena_floats_);
+    std::vector<std::vector<double>> times(net_.layers.size());
+    for (int round = 0; round < rounds; ++round) {
+      std::vector<double> spent(net_.layers.size(), 0.0);
+      for (const Step& step : steps_) {
+        const auto start = Clock::now();
+        run_step(step, workspace.arena.get());
+        spent[at(step.layer)] += std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+      }
+      for (std::size_t i = 0; i < spent.size(); ++i) times[i].push_back(spent[i]);
+    }
+    std::vector<StepTime> result;
+    for (std::size_t i = 0; i < times.size(); ++i) {
+      auto& t = times[i];
+      const auto middle = t.begin() + std::ssize(t) / 2;
+      std::nth_element(t.begin(), middle, t.end());
+      result.push_back({net_.layers[i].name, net_.layers[i].macs, *middle});
+    }
+    return result;
+  }
+
+ private:
+  void run_step(const Step& step, float* arena) const {
+    const Planned& planned = planned_[at(step.layer)];
+    if (planned.kernel != nullptr) {
+      planned.kernel(planned.op, arena, step.y0, step.y1);
+      return;
+    }
+    const float* inputs[kMaxDenseInputs];
+    for (std::size_t i = 0; i < planned.dense_inputs.size(); ++i) {
+      inputs[i] = planned.dense_inputs[i] < 0 ? nullptr : arena + planned.dense_inputs[i];
+    }
+    run_dense_op(net_.layers[at(step.layer)].dense, inputs, arena + planned.dense_output);
+  }
+
+  void find_roots() {
+    roots_.resize(net_.values.size());
+    for (std::size_t v = 0; v < roots_.size(); ++v) {
+      int root = static_cast<int>(v);
+      while (net_.values[at(root)].base >= 0) root = net_.values[at(root)].base;
+      roots_[v] = root;
+    }
+  }
+
+  // Border that the input planes, and images that a wide kernel reads, have beside them.
+  struct Pads {
+    int top = 0;
+    int left = 0;
+    int bottom = 0;
+    int right = 0;
+  };
+
+  void find_pads() {
+    pads_.resize(net_.values.size());
+    for (const Layer& layer : net_.layers) {
+      if (layer.kind != Kind::kConv) continue;
+      const Tensor4& in = net_.values[at(layer.inputs[0])];
+      const Tensor4& out = net_.values[at(layer.output)];
+      const Operation& op = layer.op;
+      Pads& pads = pads_[at(roots_[at(layer.inputs[0])])];
+      const auto beyond = [](int size, int outs, int stride, int kernel, int dilation, int before) {
+        return std::max(0, (outs - 1) * stride + (kernel - 1) * dilation + 1 - before - size);
+      };
+      pads.left = std::max(pads.left, op.pad_left);
+      pads.right =
+          std::max(pads.right, beyond(in.width, out.width, op.stride_w, op.kernel_w, op.dilation_w, op.pad_left));
+      pads.top = std::max(pads.top, op.pad_top);
+      pads.bottom =
+          std::max(pads.bottom, beyond(in.height, out.height, op.stride_h, op.kernel_h, op.dilation_h, op.pad_top));
+    }
+  }
+
+  Index stride_of(const Tensor4& value) const {
+    return value.layout == Layout::kNhwc ? rounded(value.channels, kernels_.lanes) : 1;
+  }
+
+  void lay_out(const Scheduler& scheduler) {
+    rows_.resize(net_.values.size());
+    constexpr int kNever = std::numeric_limits<int>::max();
+    std::vector<RowRange> lives(net_.values.size(), {kNever, -1});
+    const auto live = [&](int value, int step) {
+      if (value < 0) return;
+      RowRange& life = lives[at(roots_[at(value)])];
+      life = {std::min(life.first, step), std::max(life.end, step)};
+    };
+    for (std::size_t s = 0; s < steps_.size(); ++s) {
+      const Layer& layer = net_.layers[at(steps_[s].layer)];
+      for (const int v : layer.inputs) live(v, static_cast<int>(s));
+      live(layer.residual, static_cast<int>(s));
+      live(layer.output, static_cast<int>(s));
+    }
+    for (const int v : net_.outputs) live(v, kNever);
+    live(net_.input, -1);  // its border is written once, when the workspace is made
+    live(net_.input, kNever);
+
+    ArenaLayout layout;
+    std::vector<int> blocks(net_.values.size(), -1);
+    std::vector<Index> starts(net_.values.size(), 0);  // of pixel (0, 0) in its block
+    Index zeros = kAlign;
+    for (std::size_t v = 0; v < net_.values.size(); ++v) {
+      const Tensor4& value = net_.values[v];
+      const Pads& pads = pads_[v];
+      if (roots_[v] != static_cast<int>(v) || lives[v].first > lives[v].end) continue;
+      Rows& rows = rows_[v];
+      rows.height = value.height;
+      rows.width = value.width;
+      rows.channels = value.channels;
+      rows.stride = stride_of(value);
+      rows.ring = scheduler.ring(static_cast<int>(v));
+      rows.pad_left = pads.left;
+      rows.pad_right = pads.right;
+      rows.pitch = (pads.left + value.width + pads.right) * rows.stride;
+      Index size = rows.ring * rows.pitch;
+      starts[v] = pads.left * rows.stride;
+      if (value.layout == Layout::kPlanes) {
+        rows.plane = (pads.top + value.height + pads.bottom) * rows.pitch;
+        starts[v] = pads.top * rows.pitch + pads.left;
+        size = rows.plane * value.channels;
+      } else if (value.layout == Layout::kDense || value.height * value.width == 1) {
+        rows.plane = 1;
+      }
+      zeros = std::max(zeros, rows.pitch);
+      blocks[v] = layout.add(size, lives[v].first, lives[v].end);
+    }
+    const int zero_block = layout.add(zeros, -1, kNever);
+    layout.place();
+    zeros_ = layout.offset(zero_block);
+    arena_floats_ = std::max<Index>(layout.size(), 1);
+    for (std::size_t v = 0; v < net_.values.size(); ++v) {
+      if (blocks[v] >= 0) rows_[v].offset = layout.offset(blocks[v]) + starts[v];
+    }
+    for (std::size_t v = 0; v < net_.values.size(); ++v) {
+      if (roots_[v] == static_cast<int>(v)) continue;
+      Index channel = 0;
+      for (int u = static_cast<int>(v); net_.values[at(u)].base >= 0; u = net_.values[at(u)].base) {
+        channel += net_.values[at(u)].channel;
+      }
+      Rows& rows = rows_[v];
+      rows = rows_[at(roots_[v])];
+      rows.offset += channel;
+      rows.channels = net_.values[v].channels;
+      if (net_.values[at(roots_[v])].layout == Layout::kDense) {
+        rows.width = 1;
+        rows.pitch = rows.stride = stride_of(net_.values[v]);
+      }
+    }
+  }
+
+  Planned plan(const Layer& layer) {
+    Planned planned;
+    Operation& op = planned.op;
+    op = layer.op;
+    op.zeros = zeros_;
+    op.out = rows_[at(layer.output)];
+    if (layer.kind == Kind::kDense) {
+      for (const int v : layer.inputs) planned.dense_inputs.push_back(v < 0 ? -1 : rows_[at(v)].offset);
+      planned.dense_output = op.out.offset;
+      if (planned.dense_inputs.size() > kMaxDenseInputs) {
+        throw Error(Status::kUnsupported, "node \"" + layer.name +
+                                              "\": " + std::to_string(planned.dense_inputs.size()) +
+                                              " inputs; at most " + std::to_string(kMaxDenseInputs) + " are supported");
+      }
+      return planned;
+    }
+    op.a = rows_[at(layer.inputs[0])];
+    Rows& second = layer.kind == Kind::kPointwise ? op.c : op.b;
+    bool& has_second = layer.kind == Kind::kPointwise ? op.has_c : op.has_b;
+    if (layer.residual >= 0) {
+      second = rows_[at(layer.residual)];
+      has_second = true;
+    }
+    switch (layer.kind) {
+      case Kind::kConv:
+        planned.kernel =
+            net_.values[at(layer.inputs[0])].layout == Layout::kPlanes ? kernels_.conv_planes : kernels_.conv;
+        shape_conv(layer, planned);
+        break;
+      case Kind::kDepthwise:
+        planned.kernel = kernels_.depthwise;
+        op.depth = static_cast<int>(rounded(op.out.channels, kernels_.lanes));
+        break;
+      case Kind::kPool: planned.kernel = kernels_.pool; break;
+      case Kind::kGlobalPool: planned.kernel = kernels_.global_pool; break;
+      case Kind::kPointwise:
+        planned.kernel = kernels_.pointwise;
+        if (layer.inputs.size() > 1) {
+          op.b = rows_[at(layer.inputs[1])];
+          op.has_b = true;
+        }
+        break;
+      case Kind::kResize: planned.kernel = kernels_.resize; break;
+      case Kind::kFromPlanes: planned.kernel = kernels_.from_planes; break;
+      case Kind::kToDense:
+        planned.kernel = kernels_.to_dense;
+        op.out.channels = op.depth > 0 ? op.depth : op.a.channels;
+        break;
+      case Kind::kFromDense: planned.kernel = kernels_.from_dense; break;
+      case Kind::kConcat:
+      case Kind::kSlice: planned.kernel = kernels_.concat; break;
+      case Kind::kDense: break;
+    }
+    return planned;
+  }
+
+  // How a window is read, and which output channels go together.
+  void shape_conv(const Layer& layer, Planned& planned) const {
+    Operation& op = planned.op;
+    const int lanes = kernels_.lanes;
+    const int vectors = (op.out.channels + lanes - 1) / lanes;
+    const int ins = op.a.channels;
+    const bool planes = net_.values[at(layer.inputs[0])].layout == Layout::kPlanes;
+    if (planes) {
+      const bool together = op.dilation_w == 1;
+      op.segments = ins * op.kernel_h * (together ? 1 : op.kernel_w);
+      op.depth = together ? op.kernel_w : 1;
+    } else {
+      // Whole kernel rows where pixels follow each other without a gap.
+      const bool together = op.dilation_w == 1 && layer.groups == 1 && op.a.stride == ins;
+      op.segments = op.kernel_h * (together ? 1 : op.kernel_w);
+      op.depth = together ? op.kernel_w * ins : ins;
+    }
+    if (layer.groups > 1) {
+      // A vector of outputs reads the channels of the groups that it touches; what belongs to another output of the
+      // vector has weight 0.
+      const int per_in = ins / layer.groups;
+      const int per_out = op.out.channels / layer.groups;
+      std::vector<RowRange> ranges;
+      op.depth = 0;
+      for (int v = 0; v < vectors; ++v) {
+        const int last = std::min((v + 1) * lanes, op.out.channels) - 1;
+        ranges.push_back({v * lanes / per_out * per_in, (last / per_out + 1) * per_in});
+        op.depth = std::max(op.depth, ranges.back().end - ranges.back().first);
+      }
+      for (int v = 0; v < vectors; ++v)
+        planned.blocks.push_back({v, 1, std::min(ranges[at(v)].first, ins - op.depth), nullptr});
+      return;
+    }
+    for (int v = 0; v < vectors;) {
+      const int n = block_vectors(vectors - v);
+      planned.blocks.push_back({v, n, 0, nullptr});
+      v += n;
+    }
+  }
+
+  // Equal shares rather than a narrow rest: a narrow tile loads more for each multiplication.
+  int block_vectors(int left) const {
+    const int blocks = (left + kernels_.wide_vectors - 1) / kernels_.wide_vectors;
+    return (left + blocks - 1) / blocks;
+  }
+
+  // Weights, biases and maps of all layers in running order in one array, so that they stream.
+  void pack() {
+    const Index lanes = kernels_.lanes;
+    Index size = 0;
+    const auto reserve = [&](Index n) { return std::exchange(size, size + rounded(n, kAlign)); };
+    std::vector<std::vector<Index>> block_places(planned_.size());
+    std::vector<Index> weight_places(planned_.size(), -1);
+    std::vector<Index> bias_places(planned_.size(), -1);
+    std::vector<Index> slope_places(planned_.size(), -1);
+    for (std::size_t i = 0; i < planned_.size(); ++i) {
+      const Layer& layer = net_.layers[i];
+      const Operation& op = planned_[i].op;
+      const Index channels = rounded(op.out.channels, lanes);
+      for (const ConvBlock& block : planned_[i].blocks) {
+        block_places[i].push_back(reserve(Index{op.segments} * op.depth * block.vectors * lanes));
+      }
+      if (layer.kind == Kind::kDepthwise) weight_places[i] = reserve(Index{op.kernel_h} * op.kernel_w * channels);
+      if (layer.kind == Kind::kPointwise && !layer.weight.empty()) weight_places[i] = reserve(channels);
+      if (!layer.bias.empty()) bias_places[i] = reserve(channels);
+      if (!layer.slope.empty()) slope_places[i] = reserve(channels);
+    }
+    weights_ = Floats(std::max<Index>(size, 1));
+    for (std::size_t i = 0; i < planned_.size(); ++i) {
+      Layer& layer = net_.layers[i];
+      Planned& planned = planned_[i];
+      Operation& op = planned.op;
+      for (std::size_t j = 0; j < planned.blocks.size(); ++j) {
+        pack_block(layer, op, planned.blocks[j], weights_.get() + block_places[i][j]);
+        planned.blocks[j].weight = weights_.get() + block_places[i][j];
+      }
+      op.blocks = planned.blocks.data();
+      op.block_count = static_cast<int>(planned.blocks.size());
+      if (weight_places[i] >= 0) {
+        float* to = weights_.get() + weight_places[i];
+        op.weight = to;
+        const Index channels = rounded(op.out.channels, lanes);
+        const Index taps = static_cast<Index>(layer.weight.size()) / op.out.channels;
+        for (Index c = 0; c < op.out.channels; ++c) {
+          for (Index k = 0; k < taps; ++k) to[k * channels + c] = layer.weight[static_cast<std::size_t>(c * taps + k)];
+        }
+      }
+      if (bias_places[i] >= 0)
+        op.bias = std::copy(layer.bias.begin(), layer.bias.end(), weights_.get() + bias_places[i]) - layer.bias.size();
+      if (slope_places[i] >= 0)
+        op.slope =
+            std::copy(layer.slope.begin(), layer.slope.end(), weights_.get() + slope_places[i]) - layer.slope.size();
+      op.map_y = layer.map_y.data();
+      op.map_x = layer.map_x.data();
+      op.lerp_y = layer.lerp_y.data();
+      op.lerp_x = layer.lerp_x.data();
+      layer.weight = {};
+      layer.bias = {};
+      layer.slope = {};
+    }
+  }
+
+  void pack_block(const Layer& layer, const Operation& op, const ConvBlock& block, float* to) const {
+    const int lanes = kernels_.lanes;
+    const int width = block.vectors * lanes;
+    const bool planes = net_.values[at(layer.inputs[0])].layout == Layout::kPlanes;
+    const int ins = op.a.channels / layer.groups;
+    const int outs = op.out.channels / layer.groups;
+    for (int j = 0; j < width; ++j) {
+      const int o = block.first * lanes + j;
+      if (o >= op.out.channels) continue;
+      for (int i = 0; i < ins; ++i) {
+        for (int ky = 0; ky < op.kernel_h; ++ky) {
+          for (int kx = 0; kx < op.kernel_w; ++kx) {
+            const Index from = ((Index{o} * ins + i) * op.kernel_h + ky) * op.kernel_w + kx;
+            const Index inside = planes ? 0 : o / outs * ins + i - block.channel;  // which of a segment's channels
+            const Index k = planes                       ? (Index{i} * op.kernel_h + ky) * op.kernel_w + kx
+                            : op.segments == op.kernel_h ? Index{ky} * op.depth + Index{kx} * ins + inside
+                                                         : (Index{ky} * op.kernel_w + kx) * op.depth + inside;
+            to[k * width + j] = layer.weight[static_cast<std::size_t>(from)];
+          }
+        }
+      }
+    }
+  }
+
+  static constexpr std::size_t kMaxDenseInputs = 1024;
+
+  const Kernels& kernels_;
+  Network net_;
+  std::vector<int> roots_;  // the value in whose memory a value lies
+  std::vector<Pads> pads_;
+  std::vector<Rows> rows_;
+  std::vector<Step> steps_;
+  std::vector<Planned> planned_;
+  std::vector<std::size_t> output_sizes_;
+  Floats weights_;
+  Index zeros_ = 0;
+  Index arena_floats_ = 0;
+};
+
+}  // namespace
+
+}  // namespace engine
+
+std::unique_ptr<const Executable> plan_cpu(const Graph& graph, Isa isa) {
+  return std::make_unique<engine::CpuExecutable>(graph, isa);
+}
+
+}  // namespace liveness
