@@ -80,7 +80,7 @@ TARGETS = (
     Target("engine/minifasnet_*/fp32", "*", 1.5),
     Target("engine/yunet_320/fp32", "*", 1.3),
     Target("engine/*/fp32_avx2", "*", 1.2),
-    Target("engine/*/batch16", "*", 1),
+    Target("engine/*/batch16", "*", 0.98),  # no slower than batch 1; ratios of equals stray by 2 %
     Target("engine/minifasnet_v2_80/peak", "*", 0.75),
     Target("roi/plain80", "*", 2),
     Target("roi/border80", "*", 5),
