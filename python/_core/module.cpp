@@ -1,0 +1,13 @@
+#include "core.hpp"
+
+PYBIND11_MODULE(_core, m) {
+  using namespace liveness::python;
+  m.doc() = "Private: the public names are in the package `liveness`.";
+  m.attr("version") = std::string(liveness::kVersion);
+  register_errors(m);
+  register_model(m);
+  register_roi(m);
+  register_detector(m);
+  register_profiler(m);
+  register_predictor(m);
+}

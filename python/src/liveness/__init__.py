@@ -1,0 +1,98 @@
+"""Face presentation attack detection: is the face in a picture a living person, or a print, a screen, a mask?
+
+>>> import liveness
+>>> pad, faces = liveness.Model("pad.safetensors"), liveness.Model("faces.safetensors")
+>>> predictor = liveness.Predictor(pad, detector=faces)
+>>> result = predictor.predict(image, colour="bgr")  # uint8 (height, width, 3), read in place
+>>> print(result.verdict, result.score, *result.reasons.sentences)
+"""
+
+from liveness import _core
+from liveness._errors import (
+    CancelledError,
+    ConfigInvalidError,
+    DeviceUnavailableError,
+    FileError,
+    InternalError,
+    InvalidArgumentError,
+    InvalidStateError,
+    LivenessError,
+    ModelInvalidError,
+    NotFoundError,
+    OutOfMemoryError,
+    Status,
+    UnsupportedError,
+)
+from liveness._model import Crop, Model, RoiProcessor, available_isas, convert
+from liveness._predictor import Ensemble, FaceDetector, Predictor, Profiler
+from liveness._types import (
+    ABSTAIN,
+    BatchItem,
+    Box,
+    Colour,
+    DetectorOptions,
+    Face,
+    FaceResult,
+    Fusion,
+    Isa,
+    MemberScore,
+    ModelInfo,
+    NodeInfo,
+    Point,
+    Quality,
+    QualityLimits,
+    Reason,
+    Result,
+    StepTime,
+    TensorInfo,
+    Times,
+    Verdict,
+)
+
+__version__: str = _core.version
+
+__all__ = [
+    "ABSTAIN",
+    "BatchItem",
+    "Box",
+    "CancelledError",
+    "Colour",
+    "ConfigInvalidError",
+    "Crop",
+    "DetectorOptions",
+    "DeviceUnavailableError",
+    "Ensemble",
+    "Face",
+    "FaceDetector",
+    "FaceResult",
+    "FileError",
+    "Fusion",
+    "InternalError",
+    "InvalidArgumentError",
+    "InvalidStateError",
+    "Isa",
+    "LivenessError",
+    "MemberScore",
+    "Model",
+    "ModelInfo",
+    "ModelInvalidError",
+    "NodeInfo",
+    "NotFoundError",
+    "OutOfMemoryError",
+    "Point",
+    "Predictor",
+    "Profiler",
+    "Quality",
+    "QualityLimits",
+    "Reason",
+    "Result",
+    "RoiProcessor",
+    "Status",
+    "StepTime",
+    "TensorInfo",
+    "Times",
+    "UnsupportedError",
+    "Verdict",
+    "available_isas",
+    "convert",
+]

@@ -1,0 +1,126 @@
+"""Models: load, ask, run, convert; and the crops that they want to see."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from liveness import _core
+from liveness._handle import Handle
+from liveness._types import Box, Colour, Isa, ModelInfo, NodeInfo, StepTime, TensorInfo
+
+Path = str | os.PathLike[str]
+Array = npt.NDArray[np.float32]
+
+
+class Model(Handle[_core.Model]):
+    """A network with its contract. Immutable; any number of threads may use it at once.
+
+    :param path: a package (.safetensors), or an ONNX file that has a contract
+    :param isa: instruction set; "auto": the best of this machine, or what LIVENESS_ISA in the environment names
+    :param verify: score the package's golden inputs and fail where they miss
+    :param contract: of an ONNX file; None: FILE.yaml, FILE.yml or FILE.json beside it
+    """
+
+    def __init__(self, path: Path, *, isa: Isa = "auto", verify: bool = True, contract: Path | None = None) -> None:
+        beside = None if contract is None else os.fsencode(contract)
+        super().__init__(_core.Model.load(os.fsencode(path), isa, verify, beside))
+
+    @classmethod
+    def from_bytes(cls, package: bytes, *, isa: Isa = "auto", verify: bool = True) -> Model:
+        """The same from the bytes of a package."""
+        model = cls.__new__(cls)
+        Handle.__init__(model, _core.Model.from_bytes(package, isa, verify))
+        return model
+
+    @property
+    def contract(self) -> dict[str, Any]:
+        """How to feed it and how to read it: name, input, crop, score, licence, provenance and more."""
+        contract: dict[str, Any] = json.loads(self._core.contract_json())
+        return contract
+
+    @property
+    def name(self) -> str:
+        """Identity in results."""
+        return str(self.contract["name"])
+
+    @property
+    def info(self) -> ModelInfo:
+        """Figures about the graph, the weights and the memory."""
+        raw = self._core.info()
+        tensors = {
+            key: tuple(TensorInfo(name, tuple(shape)) for name, shape in raw[key]) for key in ("inputs", "outputs")
+        }
+        nodes = tuple(NodeInfo(n, t, tuple(shape), macs, parameters) for n, t, shape, macs, parameters in raw["nodes"])
+        return ModelInfo(**{**raw, **tensors, "nodes": nodes})
+
+    def run(self, values: npt.ArrayLike, *, threads: int = 1) -> dict[str, Array]:
+        """The raw pass, without crop and verdict.
+
+        :param values: (channels, height, width) or (batch, channels, height, width) as the network takes them
+        :param threads: images worked on side by side; the result does not depend on it
+        :return: graph outputs by name, with a batch axis where `values` has one
+        """
+        array = np.ascontiguousarray(values, dtype=np.float32)
+        single = array.ndim == 3
+        outputs = self._core.run(array[np.newaxis] if single else array, threads)
+        names = [name for name, _ in self._core.info()["outputs"]]
+        return {name: out[0] if single else out for name, out in zip(names, outputs, strict=True)}
+
+    def verify(self) -> float:
+        """Scores the golden inputs; the largest difference from their known outputs. Raises where one is too large."""
+        return self._core.verify()
+
+    def profile(self, rounds: int = 100) -> list[StepTime]:
+        """Medians of `rounds` passes, step by step."""
+        return [StepTime(*step) for step in self._core.profile(rounds)]
+
+    def __repr__(self) -> str:
+        return "<liveness.Model closed>" if self.closed else f"<liveness.Model {self.name}>"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crop:
+    """What one model sees of a face."""
+
+    values: Array
+    """(channels, height, width), ready for :meth:`Model.run`."""
+    region: Box
+    """Pixels of the frame; may reach outside where the model's border rule fills."""
+    outside: float
+    """Share of the wanted region that lies outside the frame, 0 to 1."""
+
+
+class RoiProcessor(Handle[_core.RoiProcessor]):
+    """Cuts what models want to see out of a frame: crop, border rule, resize, colour order and range in one pass.
+
+    :param models: one crop a model, of the same face
+    :param box_convention: of the boxes that will be given, e.g. "yunet"; None: each model's own
+    """
+
+    def __init__(self, models: Sequence[Model], *, box_convention: str | None = None) -> None:
+        super().__init__(_core.RoiProcessor([m._core for m in models], box_convention))
+
+    def extract(self, image: npt.NDArray[np.uint8], face: Sequence[float], *, colour: Colour) -> list[Crop]:
+        """One crop a model of the face in this box (x, y, width, height)."""
+        crops = self._core.extract(image, colour, Box(*face))
+        return [Crop(values, Box(*region), outside) for values, region, outside in crops]
+
+
+def convert(onnx: Path, contract: Path, package: Path, *, goldens: int = 4) -> None:
+    """Makes a package from an ONNX file and its contract (JSON; YAML where the library was built with it).
+
+    :param goldens: golden inputs to make, 0 to 64
+    """
+    _core.convert(os.fsencode(onnx), os.fsencode(contract), os.fsencode(package), goldens)
+
+
+def available_isas() -> list[str]:
+    """The instruction sets that this machine can run, slowest first."""
+    return _core.available_isas()
