@@ -316,17 +316,18 @@ Boxes::Boxes(const std::string& file) {
     for (int i = 0; i < 5; ++i) {
       const auto comma = rest.rfind(',');
       if (comma == std::string::npos) break;
-      cells.insert(cells.begin(), trimmed(std::string_view(rest).substr(comma + 1)));
+      cells.insert(cells.begin(), rest.substr(comma + 1));
       rest.resize(comma);
     }
     std::vector<float> numbers;
-    for (const auto& cell : cells) {
+    for (const auto& given : cells) {
+      const std::string cell = trimmed(given);
       float value = 0;
       const auto end = std::from_chars(cell.data(), cell.data() + cell.size(), value);
       const bool whole = end.ec == std::errc() && end.ptr == cell.data() + cell.size();
       // The leftmost of five may belong to the name.
       if (!whole && numbers.empty() && cells.size() == 5) {
-        rest += "," + cell;
+        rest += "," + given;
         continue;
       }
       if (!whole) throw UsageError(fmt::format("{}:{}: '{}' is not a number", file, number, cell));

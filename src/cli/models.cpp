@@ -132,6 +132,7 @@ void ModelFlags::add_to(CLI::App& app) {
   app.add_option(
          "--model", models,
          "PAD network: a package, an ONNX file with its contract beside it, or a package's name; may be repeated")
+      ->allow_extra_args(false)
       ->type_name("FILE");
   app.add_option("--detector", detector, "face detector, as --model")->type_name("FILE");
   app.add_option("--isa", isa, "instruction set of the engine")

@@ -143,15 +143,13 @@ std::string to_csv(const Record& r) {
   return lines;
 }
 
-std::string to_text(const Record& r) {
-  if (!r.result) return fmt::format("{:<10}         {}: {}\n", "ERROR", name_of(r), r.error);
-  const Result& s = *r.result;
-  if (s.faces.empty()) return fmt::format("{:<10}         {}\n", to_string(s.verdict), name_of(r));
+std::string to_text(const std::string& name, const Result& result) {
+  if (result.faces.empty()) return fmt::format("{:<10}         {}\n", to_string(result.verdict), name);
   std::string text;
-  for (const FaceResult& f : s.faces) {
+  for (const FaceResult& f : result.faces) {
     const Rect& b = f.face.box;
     text += fmt::format("{:<10} {:6.3f}  {}  (face {:.0f} x {:.0f} at {:.0f}, {:.0f})\n", to_string(f.verdict), f.score,
-                        name_of(r), b.width, b.height, b.x, b.y);
+                        name, b.width, b.height, b.x, b.y);
     for (const Reason reason : reasons_in(f.reasons)) text += fmt::format("{:19}- {}\n", "", sentence(reason));
   }
   return text;

@@ -47,8 +47,8 @@ template <class List>
 
 [[nodiscard]] std::string to_json_line(const Record& r);
 [[nodiscard]] std::string csv_header();
-[[nodiscard]] std::string to_csv(const Record& r);   // one line a face, each ended
-[[nodiscard]] std::string to_text(const Record& r);  // for people, ended
-[[nodiscard]] std::string name_of(const Record& r);  // input, with #frame for videos
+[[nodiscard]] std::string to_csv(const Record& r);                                 // one line a face, each ended
+[[nodiscard]] std::string to_text(const std::string& name, const Result& result);  // for people, ended
+[[nodiscard]] std::string name_of(const Record& r);                                // input, with #frame for videos
 
 }  // namespace liveness::cli

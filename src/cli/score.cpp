@@ -252,8 +252,8 @@ class Scorer {
       fmt::print("{}", to_json_line(record));
     else if (options_.csv)
       fmt::print("{}", to_csv(record));
-    else
-      fmt::print("{}", to_text(record));
+    else if (record.result)
+      fmt::print("{}", to_text(name_of(record), *record.result));
     std::fflush(stdout);
     if (!record.error.empty()) fmt::print(stderr, "liveness: {}: {}\n", name_of(record), record.error);
     if (!work.annotated.empty()) {
@@ -318,6 +318,7 @@ void add_score(CLI::App& app, Action& action) {
       ->capture_default_str();
   verb.add_option("--weights", o->weights, "for --fusion weighted: one a network")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("W,W,...");
   auto* profile =
       verb.add_option("--profile", o->profile, "threshold profile of the networks: strict, balanced, lenient")
