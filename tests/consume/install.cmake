@@ -1,0 +1,12 @@
+# Installs into an empty folder, so that a file which is no longer installed is missed by those who need it.
+file(REMOVE_RECURSE "${PREFIX}")
+execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${PREFIX}" OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+foreach(file include/liveness/liveness.hpp include/liveness/version.hpp share/liveness/models/contracts)
+  if(NOT EXISTS "${PREFIX}/${file}")
+    message(FATAL_ERROR "${file} was not installed")
+  endif()
+endforeach()
+file(GLOB_RECURSE strangers "${PREFIX}/*third_party*" "${PREFIX}/*nlohmann*" "${PREFIX}/*catch*")
+if(strangers)
+  message(FATAL_ERROR "installed, but not ours: ${strangers}")
+endif()
