@@ -66,7 +66,7 @@ class NodeReader {
 
 // Elements that folding may make in all, so that a small file cannot ask for a lot of memory or time.
 struct FoldBudget {
-  std::int64_t left = std::int64_t{1} << 26;
+  std::int64_t left = std::int64_t{1} << 25;
 };
 
 // Throws Error(kModelInvalid) or Error(kUnsupported), naming the tensor.
