@@ -149,20 +149,20 @@ Chosen choose(const ModelFlags& flags, bool need_detector) {
   for (const auto& name : flags.models) chosen.members.push_back(load(resolve(name)));
   if (!flags.detector.empty()) chosen.detector = load(resolve(flags.detector));
 
-  if (chosen.members.empty() || (need_detector && !chosen.detector))
-    for (const auto& folder : search_path()) {
-      std::vector<Model> pads;
-      std::optional<Model> detector;
-      for (const auto& package : packages_in(folder)) {
-        Model model = load({package, {}});
-        if (model.contract().task == Task::kPad)
-          pads.push_back(std::move(model));
-        else if (model.contract().task == Task::kDetector && !detector)
-          detector = std::move(model);
-      }
-      if (chosen.members.empty()) chosen.members = std::move(pads);
-      if (!chosen.detector) chosen.detector = std::move(detector);
+  for (const auto& folder : search_path()) {
+    if (!chosen.members.empty() && (chosen.detector || !need_detector)) break;
+    std::vector<Model> pads;
+    std::optional<Model> detector;
+    for (const auto& package : packages_in(folder)) {
+      Model model = load({package, {}});
+      if (model.contract().task == Task::kPad)
+        pads.push_back(std::move(model));
+      else if (model.contract().task == Task::kDetector && !detector)
+        detector = std::move(model);
     }
+    if (chosen.members.empty()) chosen.members = std::move(pads);
+    if (!chosen.detector) chosen.detector = std::move(detector);
+  }
 
   std::string foreign;
   const auto take = [&](const ModelFile& file) {
