@@ -1,0 +1,267 @@
+#include "liveness/detector.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "liveness/error.hpp"
+#include "liveness/roi.hpp"
+#include "model/model_impl.hpp"
+
+namespace liveness {
+namespace {
+
+// The graph outputs of one stride; `kps` is -1 where the network has no landmarks, `obj` for SSD.
+struct Heads {
+  int cls = -1;
+  int obj = -1;
+  int bbox = -1;
+  int kps = -1;
+};
+
+// One stride's cells, row by row.
+struct Grid {
+  int columns = 0;
+  int rows = 0;
+  float stride = 1;
+};
+
+int output_index(const ModelInfo& info, const DetectorContract& d, const std::string& role, std::size_t stride) {
+  const auto found = d.outputs.find(role);
+  if (found == d.outputs.end()) return -1;
+  const std::string& name = found->second[stride];
+  for (std::size_t i = 0; i < info.outputs.size(); ++i) {
+    if (info.outputs[i].name == name) return static_cast<int>(i);
+  }
+  throw Error(Status::kInternal, "detector.outputs." + role + ": the graph has no output \"" + name + "\"");
+}
+
+float unit(float v) {
+  return std::clamp(v, 0.0F, 1.0F);
+}
+
+// A network that was fed a flat or hostile picture may answer anything; a box that no frame could hold is none.
+bool plausible(const Face& face, const InputContract& input) {
+  for (const Point& p : face.landmarks) {
+    if (!std::isfinite(p.x) || !std::isfinite(p.y)) return false;
+  }
+  const float most = 8.0F * static_cast<float>(std::max(input.width, input.height));
+  return is_finite(face.box) && face.box.width > 0 && face.box.height > 0 && face.box.width < most &&
+         face.box.height < most;
+}
+
+// Best first; of equal scores the upper, then the left one, so that the order never depends on the sort.
+bool better(const Face& a, const Face& b) {
+  if (a.score != b.score) return a.score > b.score;
+  if (a.box.y != b.box.y) return a.box.y < b.box.y;
+  return a.box.x < b.box.x;
+}
+
+}  // namespace
+
+class FaceDetector::Impl {
+ public:
+  Impl(Model detector, const Options& given) : model(std::move(detector)), options(given), roi(specs()) {
+    const DetectorContract& d = contract();
+    const auto check = [](const char* name, float value, float low, float high) {
+      if (!(value >= low && value <= high)) {
+        throw Error(Status::kInvalidArgument, std::string(name) + ": " + std::to_string(value) + " is not in " +
+                                                  std::to_string(low) + " to " + std::to_string(high));
+      }
+    };
+    if (!(options.score_threshold < 0)) check("score_threshold", options.score_threshold, 0, 1);
+    if (!(options.nms_iou < 0)) check("nms_iou", options.nms_iou, 0, 1);
+    check("min_face", options.min_face, 0, 65536);
+    if (options.max_faces < 1) {
+      throw Error(Status::kInvalidArgument, "max_faces: " + std::to_string(options.max_faces) + " is below 1");
+    }
+    threshold = options.score_threshold < 0 ? d.score_threshold : options.score_threshold;
+    nms_iou = options.nms_iou < 0 ? d.nms_iou : options.nms_iou;
+    const InputContract& in = model.contract().input;
+    for (std::size_t i = 0; i < d.strides.size(); ++i) {
+      const int stride = d.strides[i];
+      grids.push_back(
+          {(in.width + stride - 1) / stride, (in.height + stride - 1) / stride, static_cast<float>(stride)});
+      const std::size_t name = d.decode == DetectorContract::Decode::kSsd ? 0 : i;
+      heads.push_back({output_index(model.info(), d, "cls", name), output_index(model.info(), d, "obj", name),
+                       output_index(model.info(), d, "bbox", name), output_index(model.info(), d, "kps", name)});
+    }
+  }
+
+  void detect(const ImageView& image, std::vector<Face>& faces) const {
+    check_image(image);
+    faces.clear();
+    const Executable& net = *model.impl().executable;
+    const Model::Impl::Lease workspace(model.impl());
+    const float scale = roi.letterbox(image, net.input(*workspace));
+    net.run(*workspace);
+    if (contract().decode == DetectorContract::Decode::kSsd) {
+      decode_ssd(net, *workspace, faces);
+    } else {
+      decode_yunet(net, *workspace, faces);
+    }
+    keep_best(faces);
+    const float back = 1 / scale;
+    for (Face& face : faces) {
+      face.box = {face.box.x * back, face.box.y * back, face.box.width * back, face.box.height * back};
+      for (Point& p : face.landmarks) p = {p.x * back, p.y * back};
+    }
+    // A box beside the picture comes from the letterbox's empty part, and nobody could score it.
+    const Rect frame{0, 0, static_cast<float>(image.width), static_cast<float>(image.height)};
+    std::erase_if(faces, [&](const Face& face) {
+      return std::min(face.box.width, face.box.height) < options.min_face || area(intersect(face.box, frame)) <= 0;
+    });
+    if (faces.size() > static_cast<std::size_t>(options.max_faces))
+      faces.resize(static_cast<std::size_t>(options.max_faces));
+  }
+
+  [[nodiscard]] const DetectorContract& contract() const { return *model.contract().detector; }
+
+  Model model;
+  Options options;
+
+ private:
+  [[nodiscard]] std::vector<RoiSpec> specs() const {
+    const Contract& c = model.contract();
+    if (c.task != Task::kDetector || !c.detector) {
+      throw Error(Status::kInvalidArgument,
+                  "model \"" + c.name + "\" is not a face detector: its contract says another task");
+    }
+    return {RoiSpec{c.input, CropContract{}}};
+  }
+
+  // YuNet (Wu et al. 2023, "YuNet: a tiny millisecond-level face detector"), as its authors decode it.
+  void decode_yunet(const Executable& net, const Workspace& workspace, std::vector<Face>& faces) const {
+    const float least = threshold * threshold;
+    for (std::size_t s = 0; s < grids.size(); ++s) {
+      const Grid& grid = grids[s];
+      const auto part = [&](int index) { return net.output(workspace, static_cast<std::size_t>(index)); };
+      const std::span<const float> cls = part(heads[s].cls);
+      const std::span<const float> obj = part(heads[s].obj);
+      const std::span<const float> bbox = part(heads[s].bbox);
+      const std::span<const float> kps = heads[s].kps < 0 ? std::span<const float>() : part(heads[s].kps);
+      for (int y = 0; y < grid.rows; ++y) {
+        for (int x = 0; x < grid.columns; ++x) {
+          const auto cell =
+              static_cast<std::size_t>(y) * static_cast<std::size_t>(grid.columns) + static_cast<std::size_t>(x);
+          const float squared = unit(cls[cell]) * unit(obj[cell]);
+          if (!(squared >= least)) continue;
+          Face face;
+          face.score = std::sqrt(squared);
+          const float* b = &bbox[cell * 4];
+          const float width = std::exp(b[2]) * grid.stride;
+          const float height = std::exp(b[3]) * grid.stride;
+          face.box = {(static_cast<float>(x) + b[0]) * grid.stride - width / 2,
+                      (static_cast<float>(y) + b[1]) * grid.stride - height / 2, width, height};
+          face.has_landmarks = !kps.empty();
+          for (std::size_t i = 0; face.has_landmarks && i < face.landmarks.size(); ++i) {
+            const float* k = &kps[cell * 10 + 2 * i];
+            face.landmarks[i] = {(k[0] + static_cast<float>(x)) * grid.stride,
+                                 (k[1] + static_cast<float>(y)) * grid.stride};
+          }
+          if (plausible(face, model.contract().input)) faces.push_back(face);
+        }
+      }
+    }
+  }
+
+  // Anchors as in SSD (Liu et al. 2016): square, centred on the cells, one for each size.
+  void decode_ssd(const Executable& net, const Workspace& workspace, std::vector<Face>& faces) const {
+    const DetectorContract& d = contract();
+    const auto part = [&](int index) { return net.output(workspace, static_cast<std::size_t>(index)); };
+    const std::span<const float> cls = part(heads[0].cls);
+    const std::span<const float> bbox = part(heads[0].bbox);
+    const std::span<const float> kps = heads[0].kps < 0 ? std::span<const float>() : part(heads[0].kps);
+    std::size_t anchor = 0;
+    for (std::size_t s = 0; s < grids.size(); ++s) {
+      const Grid& grid = grids[s];
+      for (int y = 0; y < grid.rows; ++y) {
+        for (int x = 0; x < grid.columns; ++x) {
+          for (const float size : d.anchor_sizes[s]) {
+            const std::size_t a = anchor++;
+            const float background = cls[2 * a];
+            const float found = cls[2 * a + 1];
+            const float score = d.softmax_scores ? 1 / (1 + std::exp(background - found)) : found;
+            if (!(score >= threshold)) continue;
+            const float cx = (static_cast<float>(x) + 0.5F) * grid.stride;
+            const float cy = (static_cast<float>(y) + 0.5F) * grid.stride;
+            const float* b = &bbox[a * 4];
+            Face face;
+            face.score = unit(score);
+            const float width = size * std::exp(b[2] * d.variances[1]);
+            const float height = size * std::exp(b[3] * d.variances[1]);
+            face.box = {cx + b[0] * d.variances[0] * size - width / 2, cy + b[1] * d.variances[0] * size - height / 2,
+                        width, height};
+            face.has_landmarks = !kps.empty();
+            for (std::size_t i = 0; face.has_landmarks && i < face.landmarks.size(); ++i) {
+              const float* k = &kps[a * 10 + 2 * i];
+              face.landmarks[i] = {cx + k[0] * d.variances[0] * size, cy + k[1] * d.variances[0] * size};
+            }
+            if (plausible(face, model.contract().input)) faces.push_back(face);
+          }
+        }
+      }
+    }
+  }
+
+  // Greedy non-maximum suppression in place.
+  void keep_best(std::vector<Face>& faces) const {
+    std::sort(faces.begin(), faces.end(), better);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < faces.size(); ++i) {
+      const bool covered = std::any_of(faces.begin(), faces.begin() + static_cast<std::ptrdiff_t>(kept),
+                                       [&](const Face& other) { return iou(other.box, faces[i].box) > nms_iou; });
+      if (!covered) faces[kept++] = faces[i];
+    }
+    faces.resize(kept);
+  }
+
+  RoiProcessor roi;
+  float threshold = 0;
+  float nms_iou = 0;
+  std::vector<Grid> grids;
+  std::vector<Heads> heads;
+};
+
+FaceDetector::FaceDetector(Model model, const Options& options)
+    : impl_(std::make_unique<Impl>(std::move(model), options)) {}
+FaceDetector::~FaceDetector() = default;
+FaceDetector::FaceDetector(FaceDetector&&) noexcept = default;
+FaceDetector& FaceDetector::operator=(FaceDetector&&) noexcept = default;
+
+void FaceDetector::detect(const ImageView& image, std::vector<Face>& faces) const {
+  impl_->detect(image, faces);
+}
+
+std::vector<Face> FaceDetector::detect(const ImageView& image) const {
+  std::vector<Face> faces;
+  detect(image, faces);
+  return faces;
+}
+
+const Model& FaceDetector::model() const noexcept {
+  return impl_->model;
+}
+const FaceDetector::Options& FaceDetector::options() const noexcept {
+  return impl_->options;
+}
+
+Rect map_box(const Rect& box, const std::string& convention, const CropContract& crop) {
+  if (convention == crop.box) return box;
+  const auto found = crop.from.find(convention);
+  if (found == crop.from.end()) {
+    throw Error(Status::kUnsupported, "the network was trained on \"" + crop.box +
+                                          "\" boxes and its contract (crop.from) has no map from \"" + convention +
+                                          "\" boxes");
+  }
+  const BoxMap& m = found->second;
+  const float width = m.width[0] * box.width + m.width[1] * box.height;
+  const float height = m.height[0] * box.width + m.height[1] * box.height;
+  const float cx = box.x + box.width / 2 + m.shift[0] * box.width;
+  const float cy = box.y + box.height / 2 + m.shift[1] * box.height;
+  return {cx - width / 2, cy - height / 2, width, height};
+}
+
+}  // namespace liveness
