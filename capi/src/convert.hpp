@@ -22,6 +22,9 @@ namespace liveness::capi {
 
 [[noreturn]] void fail(Status status, const std::string& message);
 
+// "models[3]", for messages.
+[[nodiscard]] std::string item(std::string_view array, std::size_t index);
+
 // Throws Error(kInvalidArgument) that names the argument where the pointer is null.
 template <class T>
 [[nodiscard]] T& deref(T* pointer, std::string_view name) {

@@ -128,7 +128,7 @@ liveness_status_t liveness_model_run(const liveness_model_t* model, const float*
     std::vector<std::span<float>> spans;
     spans.reserve(output_count);
     for (std::size_t i = 0; i < output_count; ++i)
-      spans.emplace_back(&deref(outputs[i], "outputs[" + std::to_string(i) + "]"), output_counts[i]);
+      spans.emplace_back(&deref(outputs[i], item("outputs", i)), output_counts[i]);
     m.run(std::span(input, input_count), spans, batch, threads);
   });
 }

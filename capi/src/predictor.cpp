@@ -18,7 +18,7 @@ std::vector<Model> models_of(liveness_model_t* const* models, std::size_t count)
   (void)deref(models, "models");
   if (count == 0) fail(Status::kInvalidArgument, "count is 0: at least one model is needed");
   std::vector<Model> all;
-  for (std::size_t i = 0; i < count; ++i) all.push_back(deref(models[i], "models[" + std::to_string(i) + "]").model);
+  for (std::size_t i = 0; i < count; ++i) all.push_back(deref(models[i], item("models", i)).model);
   return all;
 }
 
@@ -96,7 +96,7 @@ liveness_status_t liveness_detector_detect(const liveness_detector_t* detector, 
     const ImageView view = from_c(image);
     (void)deref(count, "count");
     if (capacity > 0) (void)deref(faces, "faces");
-    for (std::size_t i = 0; i < capacity; ++i) check_out(faces[i], "faces[" + std::to_string(i) + "]");
+    for (std::size_t i = 0; i < capacity; ++i) check_out(faces[i], item("faces", i));
     const auto found = d.detect(view);
     const std::size_t n = std::min(capacity, found.size());
     for (std::size_t i = 0; i < n; ++i) write(faces[i], to_c(found[i]));
@@ -191,8 +191,8 @@ liveness_status_t liveness_predictor_predict_batch(const liveness_predictor_t* p
     std::vector<ImageView> views;
     std::vector<liveness::Rect> rects;
     for (std::size_t i = 0; i < count; ++i) {
-      (void)deref(images[i], "images[" + std::to_string(i) + "]");
-      (void)deref(results[i], "results[" + std::to_string(i) + "]");
+      (void)deref(images[i], item("images", i));
+      (void)deref(results[i], item("results", i));
       views.push_back(from_c(images[i]));
       if (boxes != nullptr) rects.push_back(from_c(boxes[i]));
     }

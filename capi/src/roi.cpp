@@ -24,7 +24,7 @@ liveness_status_t liveness_roi_create(liveness_model_t* const* models, size_t co
     (void)deref(roi, "roi");
     std::vector<liveness::RoiSpec> specs;
     for (std::size_t i = 0; i < count; ++i) {
-      const std::string name = "models[" + std::to_string(i) + "]";
+      const std::string name = item("models", i);
       const auto& contract = deref(models[i], name).model.contract();
       if (!contract.crop) fail(Status::kInvalidArgument, name + ": \"" + contract.name + "\" has no crop rule");
       // A convention that a crop cannot take is refused here and not at the first picture.
@@ -66,12 +66,11 @@ liveness_status_t liveness_roi_extract(const liveness_roi_t* roi, const liveness
       const auto width = static_cast<std::size_t>(spec.input.width);
       const auto plane = width * static_cast<std::size_t>(spec.input.height);
       const auto values = plane * static_cast<std::size_t>(spec.input.channels());
-      const std::string at = "[" + std::to_string(i) + "]";
-      (void)deref(outputs[i], "outputs" + at);
+      (void)deref(outputs[i], item("outputs", i));
       if (output_counts[i] != values)
-        fail(Status::kInvalidArgument,
-             "output_counts" + at + " is " + std::to_string(output_counts[i]) + ", expected " + std::to_string(values));
-      if (crops != nullptr) check_out(crops[i], "crops" + at);
+        fail(Status::kInvalidArgument, item("output_counts", i) + " is " + std::to_string(output_counts[i]) +
+                                           ", expected " + std::to_string(values));
+      if (crops != nullptr) check_out(crops[i], item("crops", i));
       boxes.push_back(r.convention ? map_box(box, *r.convention, spec.crop) : box);
       check_box(boxes.back(), {view.width, view.height});
       planes.push_back({outputs[i], static_cast<std::ptrdiff_t>(width), static_cast<std::ptrdiff_t>(plane)});
