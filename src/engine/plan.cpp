@@ -167,7 +167,9 @@ class Scheduler {
         if (root(net_.layers[at(i)].output) == root(v) && net_.layers[at(i)].kind != Kind::kDense) return true;
       }
     }
-    return false;
+    // Writers of one value stay together.
+    return root(net_.layers[at(layer - 1)].output) == root(next.output) &&
+           net_.layers[at(layer - 1)].kind != Kind::kDense;
   }
 
   void run_segment(int first, int end) {
@@ -194,6 +196,9 @@ class Scheduler {
     }
     if (net_.values[at(value)].layout != Layout::kNhwc) return false;
     if (std::find(net_.outputs.begin(), net_.outputs.end(), value) != net_.outputs.end()) return false;
+    for (int i = 0; i < static_cast<int>(net_.layers.size()); ++i) {
+      if (net_.layers[at(i)].output == value && (i < first_ || i >= end_)) return false;
+    }
     const auto& readers = readers_[at(value)];
     return !readers.empty() &&
            std::all_of(readers.begin(), readers.end(), [&](int r) { return r >= first_ && r < end_; });
