@@ -41,8 +41,8 @@ struct InputContract {
   int width = 0;
   int height = 0;
   ColorOrder color = ColorOrder::kBgr;
-  float low = 0;     ///< value of a pixel of 0 before mean and std
-  float high = 255;  ///< value of a pixel of 255 before mean and std
+  float low = 0;            ///< value of a pixel of 0 before mean and std
+  float high = 255;         ///< value of a pixel of 255 before mean and std
   std::vector<float> mean;  ///< one a channel, in the network's channel order
   std::vector<float> std;   ///< one a channel, greater than 0
 
@@ -62,11 +62,11 @@ struct CropContract {
   float scale = 1;      ///< times the face box, greater than 0
   bool square = false;  ///< true: side = scale * max(w, h); false: scale * w by scale * h, stretched to the input
   BorderRule border = BorderRule::kShift;
-  std::uint8_t border_value = 0;                     ///< grey level of kConstant
-  ResizeFilter enlarge = ResizeFilter::kBilinear;    ///< filter where the crop is smaller than the input
-  ResizeFilter shrink = ResizeFilter::kBilinear;     ///< filter where it is larger
-  std::string box = "retinaface";                    ///< box convention of the training data
-  std::map<std::string, BoxMap> from;                ///< how boxes of other conventions become that one
+  std::uint8_t border_value = 0;                   ///< grey level of kConstant
+  ResizeFilter enlarge = ResizeFilter::kBilinear;  ///< filter where the crop is smaller than the input
+  ResizeFilter shrink = ResizeFilter::kBilinear;   ///< filter where it is larger
+  std::string box = "retinaface";                  ///< box convention of the training data
+  std::map<std::string, BoxMap> from;              ///< how boxes of other conventions become that one
 };
 
 /// Two bounds on P(live): at or above `live` the verdict is LIVE, below `spoof` it is SPOOF, between them UNCERTAIN.
@@ -78,11 +78,11 @@ struct ThresholdProfile {
 
 /// How the outputs of a PAD network become P(live).
 struct ScoreContract {
-  std::string output;                ///< name of the graph output that holds the classes
-  std::vector<std::string> classes;  ///< names in index order
-  int live = -1;                     ///< index of the bona fide class
-  bool softmax_inside = false;       ///< true: the outputs already are probabilities
-  float temperature = 1;             ///< logits are divided by it before softmax; greater than 0
+  std::string output;                                ///< name of the graph output that holds the classes
+  std::vector<std::string> classes;                  ///< names in index order
+  int live = -1;                                     ///< index of the bona fide class
+  bool softmax_inside = false;                       ///< true: the outputs already are probabilities
+  float temperature = 1;                             ///< logits are divided by it before softmax; greater than 0
   std::map<std::string, ThresholdProfile> profiles;  ///< at least "balanced"
 };
 
@@ -95,20 +95,23 @@ struct DetectorContract {
   std::vector<std::vector<float>> anchor_sizes;  ///< kSsd: sizes in pixels of the input, one list a stride
   float variances[2] = {0.1F, 0.2F};             ///< kSsd: centre and size
   bool softmax_scores = false;                   ///< kSsd: class outputs are logits of (background, face)
-  std::map<std::string, std::vector<std::string>> outputs;  ///< role (cls, obj, bbox, kps) to output names, one a stride (one in all for kSsd)
+  std::map<std::string, std::vector<std::string>>
+      outputs;  ///< role (cls, obj, bbox, kps) to output names, one a stride (one in all for kSsd)
   float score_threshold = 0.6F;
   float nms_iou = 0.3F;
   std::string box = "yunet";  ///< box convention of what it finds
 };
 
-/// An input with its known outputs; the pixels are in the network's own size and colour order, values as InputContract says.
+/// An input with its known outputs; the pixels are in the network's own size and colour order, values as InputContract
+/// says.
 struct Golden {
-  std::vector<std::uint8_t> pixels;           ///< height x width x channels
+  std::vector<std::uint8_t> pixels;                   ///< height x width x channels
   std::map<std::string, std::vector<float>> outputs;  ///< by graph output name
   float tolerance = 1e-3F;  ///< largest allowed |difference| relative to max(1, largest |output|); 0..0.1, not 0
 };
 
-/// Everything whose absence makes integrators feed a network wrongly. Checked when a package is read and when it is written.
+/// Everything whose absence makes integrators feed a network wrongly. Checked when a package is read and when it is
+/// written.
 struct Contract {
   std::string name;     ///< identity in results, e.g. "minifasnet_v2_80"
   std::string version;  ///< free text
@@ -117,10 +120,10 @@ struct Contract {
   std::optional<CropContract> crop;          ///< required for Task::kPad
   std::optional<ScoreContract> score;        ///< required for Task::kPad
   std::optional<DetectorContract> detector;  ///< required for Task::kDetector
-  std::string licence;     ///< SPDX identifier or a sentence
-  std::string provenance;  ///< where the weights come from and what they were trained on
-  /// Of the ONNX file, 64 lower-case hexadecimal digits. Where a contract names one, another file is refused; empty: any
-  /// file, and loading fills it in.
+  std::string licence;                       ///< SPDX identifier or a sentence
+  std::string provenance;                    ///< where the weights come from and what they were trained on
+  /// Of the ONNX file, 64 lower-case hexadecimal digits. Where a contract names one, another file is refused; empty:
+  /// any file, and loading fills it in.
   std::string source_sha256;
 };
 
@@ -134,7 +137,8 @@ enum class Isa : std::uint8_t { kAuto, kPortable, kAvx2, kAvx512 };
 /// Throws Error(kUnsupported) where it names one that the machine lacks, Error(kInvalidArgument) where it names none.
 [[nodiscard]] Isa default_isa();
 
-/// Name and shape of a graph input or output; shape without the batch axis, in the order of the original file (C, H, W).
+/// Name and shape of a graph input or output; shape without the batch axis, in the order of the original file (C, H,
+/// W).
 struct TensorInfo {
   std::string name;
   std::vector<std::int64_t> shape;
@@ -159,8 +163,8 @@ struct ModelInfo {
   std::vector<NodeInfo> nodes;
   std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;
-  std::int64_t macs = 0;        ///< multiply-accumulates of one pass
-  std::int64_t parameters = 0;  ///< weights and biases, before folding
+  std::int64_t macs = 0;            ///< multiply-accumulates of one pass
+  std::int64_t parameters = 0;      ///< weights and biases, before folding
   std::size_t weight_bytes = 0;     ///< packed weights in memory
   std::size_t workspace_bytes = 0;  ///< scratch of one running pass
   Isa isa = Isa::kPortable;         ///< what the plan was made for
@@ -174,7 +178,8 @@ struct StepTime {
   double microseconds = 0;
 };
 
-/// An immutable network with its contract. Cheap to copy: copies share one instance. Any number of threads may use it at once.
+/// An immutable network with its contract. Cheap to copy: copies share one instance. Any number of threads may use it
+/// at once.
 class Model {
  public:
   struct Options {
@@ -186,8 +191,9 @@ class Model {
     std::filesystem::path contract;
   };
 
-  /// Reads a package (.safetensors) or an ONNX file with its contract. Throws Error: kNotFound, kIo, kModelInvalid (names the
-  /// field, node or tensor), kUnsupported (an operator or instruction set), kConfigInvalid (the contract file, with its line).
+  /// Reads a package (.safetensors) or an ONNX file with its contract. Throws Error: kNotFound, kIo, kModelInvalid
+  /// (names the field, node or tensor), kUnsupported (an operator or instruction set), kConfigInvalid (the contract
+  /// file, with its line).
   [[nodiscard]] static Model load(const std::filesystem::path& path, const Options& options);
   [[nodiscard]] static Model load(const std::filesystem::path& path) { return load(path, Options()); }
   /// The same from the bytes of a package, which are not needed after the call.
@@ -198,15 +204,16 @@ class Model {
   [[nodiscard]] const ModelInfo& info() const noexcept;
   [[nodiscard]] const std::vector<Golden>& goldens() const noexcept;
 
-  /// Scores every golden input; returns the largest difference found, relative to max(1, largest |output|) of its output.
-  /// Throws Error(kModelInvalid) where a tolerance is missed.
+  /// Scores every golden input; returns the largest difference found, relative to max(1, largest |output|) of its
+  /// output. Throws Error(kModelInvalid) where a tolerance is missed.
   float verify() const;
 
   /// The raw pass. `input`: batch x C x H x W floats as the network takes them (mean and std already applied).
   /// `outputs`: one span per graph output in the order of info().outputs, each batch x elements long.
   /// `threads` images are worked on side by side; the result does not depend on it, nor on the batch size.
   /// Throws Error(kInvalidArgument) where a size is wrong.
-  void run(std::span<const float> input, std::span<const std::span<float>> outputs, int batch = 1, int threads = 1) const;
+  void run(std::span<const float> input, std::span<const std::span<float>> outputs, int batch = 1,
+           int threads = 1) const;
 
   /// Medians of `rounds` passes over a fixed input, step by step.
   [[nodiscard]] std::vector<StepTime> profile(int rounds) const;
@@ -220,11 +227,11 @@ class Model {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// Reads an ONNX file and a contract (YAML or JSON), makes `goldens` synthetic golden inputs with the portable kernels, checks that
-/// the package loads and that this machine's best kernels agree, and writes it. The file appears whole or not at all.
-/// Throws as Model::load, and Error(kIo) where writing fails.
-void convert_onnx(const std::filesystem::path& onnx, const std::filesystem::path& contract, const std::filesystem::path& package,
-                  int goldens = 4);
+/// Reads an ONNX file and a contract (YAML or JSON), makes `goldens` synthetic golden inputs with the portable kernels,
+/// checks that the package loads and that this machine's best kernels agree, and writes it. The file appears whole or
+/// not at all. Throws as Model::load, and Error(kIo) where writing fails.
+void convert_onnx(const std::filesystem::path& onnx, const std::filesystem::path& contract,
+                  const std::filesystem::path& package, int goldens = 4);
 
 /// The contract as JSON text, in the form that a package holds.
 [[nodiscard]] std::string contract_to_json(const Contract& contract);

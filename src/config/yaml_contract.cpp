@@ -87,6 +87,11 @@ class Converter {
 Contract contract_from_yaml(std::string_view yaml, std::string_view origin) {
   Document document{std::string(origin), Status::kConfigInvalid, nullptr, {}};
   try {
+    static_cast<void>(Json(yaml).dump());
+  } catch (const Json::exception&) {
+    throw Error(Status::kConfigInvalid, document.origin + ": not valid UTF-8");
+  }
+  try {
     Converter converter(origin);
     document.root = converter.convert(YAML::Load(std::string(yaml)), "", 0);
     document.positions = [positions = converter.positions()] { return positions; };

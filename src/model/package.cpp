@@ -347,7 +347,9 @@ Golden read_golden(const Field& field, const Package& package, TensorFile& tenso
   const auto* first = reinterpret_cast<const std::uint8_t*>(pixels.bytes.data());
   golden.pixels.assign(first, first + pixels.bytes.size());
   for (const auto& [name, entry] : field["outputs"].members()) {
-    const auto is_it = [&](int id) { return package.graph.values[static_cast<std::size_t>(id)].name == name; };
+    const auto is_it = [&, &wanted = name](int id) {
+      return package.graph.values[static_cast<std::size_t>(id)].name == wanted;
+    };
     const auto found = std::find_if(package.graph.outputs.begin(), package.graph.outputs.end(), is_it);
     if (found == package.graph.outputs.end()) entry.fail("the graph has no such output");
     Shape shape;
@@ -403,10 +405,10 @@ class PackageWriter {
     constexpr std::size_t kLengthBytes = sizeof(std::uint64_t);
     text.append((kAlignment - (kLengthBytes + text.size()) % kAlignment) % kAlignment, ' ');
     if (text.size() > kMaxHeader) invalid("the header would be larger than " + std::to_string(kMaxHeader) + " bytes");
-    std::vector<std::byte> bytes;
-    bytes.reserve(kLengthBytes + text.size() + size_);
+    std::vector<std::byte> bytes(kLengthBytes + text.size() + size_);
     const std::uint64_t length = text.size();
-    const auto append = [&](std::span<const std::byte> part) { bytes.insert(bytes.end(), part.begin(), part.end()); };
+    auto at = bytes.begin();
+    const auto append = [&](std::span<const std::byte> part) { at = std::copy(part.begin(), part.end(), at); };
     append(std::as_bytes(std::span(&length, 1)));
     append(std::as_bytes(std::span(text)));
     for (const auto part : parts_) append(part);

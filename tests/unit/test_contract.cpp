@@ -366,6 +366,7 @@ TEST_CASE("YAML contracts") {
     CHECK_THAT(refused("just words"), Contains("c.yaml:1:1: expected a map, found the text \"just words\""));
     CHECK_THAT(refused(""), Contains("expected a map, found nothing"));
     CHECK_THAT(refused("name: a\nname: b\n"), Contains("c.yaml:2:1: the key \"name\" occurs twice"));
+    CHECK_THAT(refused("name: \xff"), Contains("c.yaml: not valid UTF-8"));
     CHECK_THAT(refused("? [1, 2]\n: b\n"), Contains("a key must be a word"));
   }
   SECTION("hostile nesting and aliases are bounded") {
