@@ -194,10 +194,10 @@ TEST_CASE("ensembles that make no sense are refused by name") {
   check_refused("weights[1]", {tiny_pad(), tiny_pad()}, o);
   o.weights = {1, std::nanf("")};
   check_refused("weights[1]", {tiny_pad(), tiny_pad()}, o);
-  o = {};
-  o.disagreement = 1.5F;
-  check_refused("disagreement", {tiny_pad()}, o);
-  o = {};
-  o.fusion = static_cast<Fusion>(9);
-  check_refused("fusion", {tiny_pad()}, o);
+  Ensemble::Options far;
+  far.disagreement = 1.5F;
+  check_refused("disagreement", {tiny_pad()}, far);
+  Ensemble::Options unknown;
+  unknown.fusion = static_cast<Fusion>(9);
+  check_refused("fusion", {tiny_pad()}, unknown);
 }
