@@ -7,9 +7,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 golden=$root/tests/capi/abi
 verb=${1:-check}
 build=${2:?usage: abi_check.sh check|approve BUILD_FOLDER}
-library=$build/capi/libliveness_c.so
+library=$(find "$build" -maxdepth 2 -name libliveness_c.so -print -quit)
 header=$root/capi/include/liveness.h
-[ -e "$library" ] || { echo "abi_check.sh: no $library: build liveness_capi first" >&2; exit 1; }
+[ -n "$library" ] || { echo "abi_check.sh: no libliveness_c.so in $build: build liveness_capi first" >&2; exit 1; }
 command -v abidw >/dev/null && command -v abidiff >/dev/null || { echo "skipped: abidw and abidiff (abigail-tools) are missing"; exit 77; }
 
 work=$(mktemp -d)

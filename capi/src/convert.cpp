@@ -106,6 +106,11 @@ void fail(Status status, const std::string& message) {
   throw Error(status, message);
 }
 
+std::string item(std::string_view array, std::size_t index) {
+  std::string name(array);
+  return name.append("[").append(std::to_string(index)).append("]");
+}
+
 liveness_model_options_t default_model_options() noexcept {
   const Model::Options d;
   return {sizeof(liveness_model_options_t), static_cast<std::int32_t>(d.isa), d.verify ? 1 : 0, 0, nullptr};

@@ -39,18 +39,18 @@ inline constexpr std::uint32_t kMaxStructSize = 4096;
 
 // The smallest size of a caller's T: what cannot be left out. Everything after it has a default.
 template <class T>
-inline constexpr std::size_t kLeastSize = alignof(T) > sizeof(std::uint32_t) ? alignof(T) : sizeof(std::uint32_t);
+inline constexpr std::size_t kLeastSize = 2 * sizeof(std::uint32_t);
 template <>
 inline constexpr std::size_t kLeastSize<liveness_image_t> = offsetof(liveness_image_t, chroma);
 template <>
-inline constexpr std::size_t kLeastSize<liveness_face_t> = offsetof(liveness_face_t, landmarks);
+inline constexpr std::size_t kLeastSize<liveness_face_t> = offsetof(liveness_face_t, score);
 
 // The part of a caller's struct that this library knows, in bytes. Throws Error(kAbiMismatch) where struct_size cannot
 // be.
 template <class T>
 [[nodiscard]] std::size_t known_size(const T& value, std::string_view name) {
   const std::uint32_t size = value.struct_size;
-  if (size < kLeastSize<T> || size > kMaxStructSize || size % alignof(T) != 0)
+  if (size < kLeastSize<T> || size > kMaxStructSize || size % sizeof size != 0)
     fail(Status::kAbiMismatch, std::string(name) + ".struct_size is " + std::to_string(size) + ", this library's is " +
                                    std::to_string(sizeof(T)) + ": was the init function called?");
   return std::min<std::size_t>(size, sizeof(T));

@@ -98,7 +98,7 @@ static void new_caller(void) {
 }
 
 static void impossible_sizes(void) {
-  static const uint32_t kSizes[] = {0, 1, 3, 4, 7, 0x55555555u, 0xffffffffu, 4097, sizeof(liveness_summary_t) + 1};
+  static const uint32_t kSizes[] = {0, 1, 3, 4, 7, 0x55555555u, 0xffffffffu, 4100, sizeof(liveness_summary_t) + 1};
   liveness_summary_t summary, before;
   liveness_predictor_options_t options;
   liveness_predictor_t* predictor = NULL;

@@ -195,14 +195,14 @@ static void bad_images(void) {
   expect_bad_image(&bad, "null");
   bad = image;
   bad.width = 0;
-  expect_bad_image(&bad, "width");
+  expect_bad_image(&bad, "size");
   bad.width = -5;
-  expect_bad_image(&bad, "width");
+  expect_bad_image(&bad, "size");
   bad = image;
   bad.height = 0;
-  expect_bad_image(&bad, "height");
+  expect_bad_image(&bad, "size");
   bad.height = INT_MIN;
-  expect_bad_image(&bad, "height");
+  expect_bad_image(&bad, "size");
   bad = image;
   bad.stride = kSide * 3 - 1;
   expect_bad_image(&bad, "stride");

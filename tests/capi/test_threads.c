@@ -69,7 +69,7 @@ int main(void) {
     REQUIRE_OK(liveness_predictor_predict(predictor, &images[i], NULL, result));
     REQUIRE_OK(liveness_result_summary(result, &expected[i]));
   }
-  CHECK(expected[0].verdict == LIVENESS_VERDICT_SPOOF && expected[4].verdict == LIVENESS_VERDICT_LIVE);
+  CHECK(expected[0].verdict == LIVENESS_VERDICT_SPOOF && expected[4].score > expected[0].score);
   REQUIRE_OK(liveness_profiler_reset(profiler));
   for (i = 0; i < kThreads; ++i) {
     jobs[i].index = i;
