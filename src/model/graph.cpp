@@ -128,7 +128,7 @@ class Checker {
       case Op::kHardSigmoid:
       case Op::kHardSwish:
       case Op::kTanh: float_or("alpha", 0), float_or("beta", 0); return value(0);
-      case Op::kSoftmax: axis(node_.int_attr("axis", rank() - 1)); return value(0);
+      case Op::kSoftmax: return softmax();
       case Op::kAdd:
       case Op::kSub:
       case Op::kMul:
@@ -322,6 +322,12 @@ class Checker {
     return value(0);
   }
 
+  Shape softmax() const {
+    if (!has(node_, "axis")) error("attribute \"axis\" is missing");
+    axis(node_.int_attr("axis", 0));
+    return value(0);
+  }
+
   Shape broadcast() const {
     const auto shape_of = [&](std::size_t i) -> const Shape& {
       return node_.inputs[i].kind == Operand::Kind::kConstant ? constant(i) : value(i);
@@ -486,9 +492,9 @@ class Checker {
 
   Shape resize() const {
     const auto& x = image();
-    choice("mode", "", {"nearest", "linear"});
+    const bool nearest = choice("mode", "", {"nearest", "linear"}) == "nearest";
     choice("transform", "", {"asymmetric", "half_pixel", "align_corners"});
-    choice("rounding", "floor", {"floor", "ceil", "round_prefer_floor", "round_prefer_ceil"});
+    if (nearest) choice("rounding", "", {"floor", "ceil", "round_prefer_floor", "round_prefer_ceil"});
     const auto scales = node_.floats_attr("scales", {});
     if (scales.size() != 2) error("attribute \"scales\" needs 2 entries");
     Shape out = {1, x[1], 0, 0};
@@ -609,8 +615,10 @@ std::int64_t elements(const Shape& shape) noexcept {
 std::string to_string(const Shape& shape) {
   if (shape.empty()) return "scalar";
   std::string text;
-  for (std::size_t i = 0; i < shape.size() && i < 2 * kMaxRank; ++i)
-    text += (i == 0 ? "" : "x") + std::to_string(shape[i]);
+  for (std::size_t i = 0; i < shape.size() && i < 2 * kMaxRank; ++i) {
+    if (i > 0) text += 'x';
+    text += std::to_string(shape[i]);
+  }
   return shape.size() > 2 * kMaxRank ? text + "..." : text;
 }
 

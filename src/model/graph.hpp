@@ -31,7 +31,7 @@ enum class Op : std::uint8_t {
   kHardSigmoid,        // x; alpha=0.2, beta=0.5: max(0, min(1, alpha * x + beta))
   kHardSwish,          // x: x * max(0, min(1, x / 6 + 0.5))
   kTanh,               // x
-  kSoftmax,            // x; axis=last
+  kSoftmax,            // x; axis
   kAdd,                // a, b: values or constants (not both constant) of any shape, broadcasting as in NumPy
   kSub,                // as kAdd
   kMul,                // as kAdd
@@ -48,7 +48,8 @@ enum class Op : std::uint8_t {
   kSlice,              // x; axes, starts, ends, steps=1: 0 <= start < end <= size, step >= 1
   kPad,     // x; pads (begin of every axis, then end of every axis; none negative), mode constant|reflect|edge, value=0
   kResize,  // x 4-D; mode nearest|linear, transform asymmetric|half_pixel|align_corners, scales (h,w) as floats,
-            // sizes (h,w)=floor(size * scale) of the output, rounding floor|ceil|round_prefer_floor|round_prefer_ceil
+            // sizes (h,w)=floor(size * scale) of the output; for nearest also
+            // rounding floor|ceil|round_prefer_floor|round_prefer_ceil
 };
 
 [[nodiscard]] std::string_view to_string(Op op) noexcept;  // "conv", "batch_norm", ...

@@ -987,7 +987,7 @@ void Importer::resize(NodeReader& node) {
       {"transform", transform},
       {"scales", std::vector<float>{static_cast<float>(scales[2]), static_cast<float>(scales[3])}},
       {"sizes", Shape{sizes[2], sizes[3]}}};
-  if (mode == "nearest" && rounding != "floor") attributes.push_back({"rounding", rounding});
+  if (mode == "nearest") attributes.push_back({"rounding", rounding});
   finish(node, emit(node, Op::kResize, {of(x)}, std::move(attributes)));
 }
 

@@ -331,7 +331,7 @@ inline std::int64_t nearest(const std::string& rounding, float at, std::int64_t 
 inline Array resize(const Node& node, const Shape& shape, const Array& x) {
   const auto scales = node.floats_attr("scales", {});
   const auto transform = node.string_attr("transform", "");
-  const auto rounding = node.string_attr("rounding", "floor");
+  const auto rounding = node.string_attr("rounding", "");
   const bool linear = node.string_attr("mode", "") == "linear";
   Array out = make(shape);
   const auto h = x.shape[2];

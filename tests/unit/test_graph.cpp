@@ -16,6 +16,13 @@ using Ints = std::vector<std::int64_t>;
 
 namespace {
 
+// "n3"; appended, since GCC 12 warns of overlapping copies where a literal comes before a number.
+template <class T>
+std::string numbered(std::string name, T number) {
+  name += std::to_string(number);
+  return name;
+}
+
 // A graph of one input "x" whose last node is its output.
 struct Builder {
   Graph graph;
@@ -29,14 +36,13 @@ struct Builder {
   static Operand none() { return {}; }
   Operand constant(Shape shape, float value = 0.5F) {
     const auto n = static_cast<std::size_t>(elements(shape));
-    graph.tensors.push_back(
-        {"t" + std::to_string(graph.tensors.size()), std::move(shape), std::vector<float>(n, value)});
+    graph.tensors.push_back({numbered("t", graph.tensors.size()), std::move(shape), std::vector<float>(n, value)});
     return {Operand::Kind::kConstant, static_cast<int>(graph.tensors.size()) - 1};
   }
   Operand node(Op op, std::vector<Operand> inputs, std::vector<Attribute> attributes = {}) {
     const auto id = static_cast<int>(graph.values.size());
-    graph.values.push_back({"v" + std::to_string(id), {}});
-    graph.nodes.push_back({op, "n" + std::to_string(id), std::move(inputs), id, std::move(attributes)});
+    graph.values.push_back({numbered("v", id), {}});
+    graph.nodes.push_back({op, numbered("n", id), std::move(inputs), id, std::move(attributes)});
     graph.outputs = {id};
     return x(id);
   }
@@ -153,6 +159,7 @@ TEST_CASE("every operator infers its shape") {
   CHECK(shape_of(Op::kPad, kImage, {}, {{"pads", Ints{0, 1, 2, 3, 0, 4, 5, 6}}}) == Shape{1, 9, 15, 19});
   const std::vector<Attribute> nearest = {{"mode", std::string("nearest")},
                                           {"transform", std::string("asymmetric")},
+                                          {"rounding", std::string("floor")},
                                           {"scales", std::vector<float>{2, 1.55F}}};
   CHECK(shape_of(Op::kResize, kImage, {}, nearest) == Shape{1, 4, 16, 15});
   auto sized = nearest;
@@ -201,6 +208,7 @@ TEST_CASE("a bad node is refused by name") {
   CHECK_THAT(refusal_of(Op::kLeakyRelu, kImage, {}, {{"alpha", std::numeric_limits<float>::infinity()}}),
              Contains("not finite"));
   CHECK_THAT(refusal_of(Op::kLeakyRelu, kImage, {}, {{"alpha", std::string("a")}}), Contains("wrong type"));
+  CHECK_THAT(refusal_of(Op::kSoftmax, kImage, {}, {}), Contains("\"axis\" is missing"));
   CHECK_THAT(refusal_of(Op::kSoftmax, kImage, {}, {{"axis", std::int64_t{0}}}), Contains("axis 0 is outside 1..3"));
   CHECK_THAT(refusal_of(Op::kSoftmax, kImage, {}, {{"axis", std::int64_t{4}}}), Contains("axis 4"));
   CHECK_THAT(refusal_of(Op::kAdd, kImage, {{5, 1, 1}}, {}), Contains("1x4x8x10 and 5x1x1 do not broadcast"));
@@ -243,13 +251,16 @@ TEST_CASE("a bad node is refused by name") {
              Contains("first axis must stay the batch"));
   CHECK_THAT(refusal_of(Op::kResize, kImage, {}, {{"mode", std::string("cubic")}}),
              Contains("\"cubic\", which is unknown"));
-  const std::vector<Attribute> nearest = {{"mode", std::string("nearest")}, {"transform", std::string("asymmetric")}};
+  const std::vector<Attribute> nearest = {
+      {"mode", std::string("nearest")}, {"transform", std::string("asymmetric")}, {"rounding", std::string("floor")}};
   const auto resize = [&](std::vector<float> scales, const Ints& sizes) {
     auto attributes = nearest;
     attributes.push_back({"scales", std::move(scales)});
     if (!sizes.empty()) attributes.push_back({"sizes", sizes});
     return refusal_of(Op::kResize, kImage, {}, attributes);
   };
+  CHECK_THAT(refusal_of(Op::kResize, kImage, {}, {nearest[0], nearest[1], {"scales", std::vector<float>{2, 2}}}),
+             Contains("\"rounding\" is \"\", which is unknown"));
   CHECK_THAT(resize({2}, {}), Contains("\"scales\" needs 2 entries"));
   CHECK_THAT(resize({0, 1}, {}), Contains("out of range"));
   CHECK_THAT(resize({1e30F, 1}, {}), Contains("out of range"));

@@ -41,7 +41,10 @@ std::string invalid(const OnnxBuilder& model) {
 // The operators in order, as "conv relu".
 std::string ops(const Graph& graph) {
   std::string text;
-  for (const auto& node : graph.nodes) text += (text.empty() ? "" : " ") + std::string(to_string(node.op));
+  for (const auto& node : graph.nodes) {
+    if (!text.empty()) text += ' ';
+    text += to_string(node.op);
+  }
   return text;
 }
 
@@ -708,9 +711,13 @@ TEST_CASE("broken models are refused") {
   }
   SECTION("counts are bounded") {
     OnnxBuilder nodes;
-    for (int i = 0; i < 5000; ++i)
-      nodes.node("Relu", {i == 0 ? std::string("x") : "v" + std::to_string(i - 1)}, {"v" + std::to_string(i)});
-    nodes.output("v4999");
+    std::string last = "x";
+    for (std::size_t i = 0; i < 5000; ++i) {
+      const std::string next(i + 1, 'v');
+      nodes.node("Relu", {last}, {next});
+      last = next;
+    }
+    nodes.output(last);
     CHECK_THAT(unsupported(nodes), Contains("more than 4096 nodes"));
     std::string many;
     for (int i = 0; i < 20000; ++i) many += wire::bytes(1, "");
