@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 namespace liveness::vision {
@@ -84,11 +85,11 @@ class RowReader {
 
 struct Scratch {
   std::array<std::vector<std::uint8_t>, 2> rows;
-  std::vector<LinearTap> columns;
-  std::vector<LinearTap> lines;
+  LinearTaps columns;
+  LinearTaps rows_between;
+  std::vector<LinearLine> lines;
   LinearRow linear;
-  std::array<std::vector<std::uint16_t>, 2> sums;
-  std::vector<std::uint16_t> constant;
+  std::vector<std::uint8_t> constant;
   Fir column_fir;
   Fir line_fir;
   FirRow fir;
@@ -167,42 +168,21 @@ class Pass {
     row.offset.resize(static_cast<std::size_t>(n));
     row.weights.resize(static_cast<std::size_t>(n) * 2);
     row.bias.clear();
-    const bool inside = across_.origin >= 0 && across_.origin + across_.length <= across_.frame;
-    for (int x = 0; x < across_.out; ++x) {
-      const LinearTap& tap = scratch_.columns[static_cast<std::size_t>(x)];
-      int index = across_.origin + tap.index - reader_.begin();
-      int first = tap.first;
-      int second = tap.second;
-      if (!inside) {
-        const int a = across_.source(tap.index);
-        const int b = second != 0 ? across_.source(tap.index + 1) : a;
-        if (a < 0 || b < 0) {
-          if (row.bias.empty()) row.bias.assign(static_cast<std::size_t>(n), 0);
-          row.bias[static_cast<std::size_t>(x)] = ((a < 0 ? first : 0) + (b < 0 ? second : 0)) * job_.border_value;
-          if (a < 0) {
-            first = b < 0 ? 0 : second;
-            second = 0;
-          } else {
-            second = 0;
-          }
-          index = std::max({a, b, reader_.begin()}) - reader_.begin();
-        } else {
-          index = std::min(a, b) - reader_.begin();
-          if (b < a) std::swap(first, second);
-          if (a == b) {
-            first += second;
-            second = 0;
-          }
-        }
-      }
-      if (index == last && last > 0) {  // only the first tap counts there: make it the second of the pair before
-        --index;
-        second = first;
-        first = 0;
-      }
-      row.offset[static_cast<std::size_t>(x)] = index * bytes;
-      row.weights[static_cast<std::size_t>(x) * 2] = static_cast<std::int16_t>(first);
-      row.weights[static_cast<std::size_t>(x) * 2 + 1] = static_cast<std::int16_t>(second);
+    const std::int32_t* tap = scratch_.columns.index.data();
+    std::int32_t* offset = row.offset.data();
+    std::copy(scratch_.columns.weights.begin(), scratch_.columns.weights.end(), row.weights.begin());
+    if (across_.origin >= 0 && across_.origin + across_.length <= across_.frame) {
+      const int origin = across_.origin - reader_.begin();
+      for (int x = 0; x < across_.out; ++x) offset[x] = (origin + tap[x]) * bytes;
+    } else {
+      for (int x = 0; x < across_.out; ++x) offset[x] = bordered(x, tap[x]) * bytes;
+    }
+    // Of the frame's last pixel only the first tap counts: it becomes the second of the pair before.
+    for (int x = 0; x < across_.out && last > 0; ++x) {
+      if (offset[x] != last * bytes) continue;
+      offset[x] -= bytes;
+      std::int16_t* weights = row.weights.data() + std::ptrdiff_t{2} * x;
+      weights[1] = std::exchange(weights[0], std::int16_t{0});
     }
     std::fill(row.offset.begin() + across_.out, row.offset.end(),
               row.offset[static_cast<std::size_t>(across_.out) - 1]);
@@ -210,39 +190,57 @@ class Pass {
     kernels_.prepare_linear(row);
   }
 
+  // Where the taps at `index` and behind it are, where the crop reaches outside the frame: the pixel from which both
+  // can be read in the order of the frame, with the weights of result x moved accordingly.
+  int bordered(int x, int index) {
+    std::int16_t* weights = scratch_.linear.weights.data() + std::ptrdiff_t{2} * x;
+    const int a = across_.source(index);
+    const int b = weights[1] != 0 ? across_.source(index + 1) : a;
+    if (a < 0 || b < 0) {
+      auto& bias = scratch_.linear.bias;
+      if (bias.empty()) bias.assign(scratch_.linear.offset.size(), 0);
+      bias[static_cast<std::size_t>(x)] = ((a < 0 ? weights[0] : 0) + (b < 0 ? weights[1] : 0)) * job_.border_value;
+      weights[0] = a >= 0 ? weights[0] : b >= 0 ? weights[1] : std::int16_t{0};
+      weights[1] = 0;
+      return std::max({a, b, reader_.begin()}) - reader_.begin();
+    }
+    if (b < a) std::swap(weights[0], weights[1]);
+    if (a == b) {
+      weights[0] = static_cast<std::int16_t>(weights[0] + weights[1]);
+      weights[1] = 0;
+    }
+    return std::min(a, b) - reader_.begin();
+  }
+
   void linear(bool like_area) {
     linear_columns(like_area);
-    linear_taps(down_, Along::kColumn, like_area, scratch_.lines);
-    const int n = padded(job_.out.width);
-    const auto size = static_cast<std::size_t>(n * layout_.planes);
-    for (auto& s : scratch_.sums) grow(s, size);
-    std::array<int, 2> held{-2, -2};  // frame rows in scratch_.sums
-    const auto sums = [&](int y, std::size_t keep) -> std::size_t {
-      for (std::size_t i = 0; i < 2; ++i)
-        if (held[i] == y) return i;
-      const std::size_t slot = 1 - keep;
-      held[slot] = y;
-      if (y < 0)
-        std::fill_n(scratch_.sums[slot].begin(), size, static_cast<std::uint16_t>(128 * job_.border_value));
-      else
-        kernels_.interpolate(scratch_.linear, reader_.row(y), scratch_.sums[slot].data());
-      return slot;
-    };
-    for (int y = 0; y < job_.out.height; ++y) {
-      const LinearTap& tap = scratch_.lines[static_cast<std::size_t>(y)];
-      const int upper_row = down_.source(std::clamp(tap.index, 0, down_.length - 1));
-      const int lower_row = down_.source(std::clamp(tap.index + 1, 0, down_.length - 1));
-      // The slot that the lower row is in must not be taken for the upper one.
-      const std::size_t upper = sums(upper_row, held[0] == lower_row ? 0 : 1);
-      const std::size_t lower = sums(lower_row, upper);
+    linear_taps(down_, Along::kColumn, like_area, scratch_.rows_between);
+    if (job_.border == BorderRule::kConstant)
+      scratch_.constant.assign(static_cast<std::size_t>(scratch_.linear.readable), job_.border_value);
+    const auto pixels = [&](int y) { return y < 0 ? scratch_.constant.data() : reader_.row(y); };
+    const int rows = job_.out.height;
+    scratch_.lines.resize(static_cast<std::size_t>(rows));
+    // Rows that are converted or finished one by one cannot be asked for all at once.
+    const bool one_by_one = reader_.converts() || !direct_;
+    for (int y = 0; y < rows; ++y) {
+      const auto i = static_cast<std::size_t>(y);
+      const int index = scratch_.rows_between.index[i];
+      LinearLine& l = scratch_.lines[i];
+      l.upper = pixels(line(index));
+      l.lower = pixels(line(index + 1));
+      l.upper_weight = scratch_.rows_between.weights[2 * i];
+      l.lower_weight = scratch_.rows_between.weights[2 * i + 1];
+      if (!one_by_one) continue;
       const Target t = target(y);
-      for (int c = 0; c < layout_.planes; ++c)
-        kernels_.blend(scratch_.sums[upper].data() + std::ptrdiff_t{c} * n,
-                       scratch_.sums[lower].data() + std::ptrdiff_t{c} * n, tap.first, tap.second, job_.out.width,
-                       t.mul[c], t.add[c], t.out[c]);
+      kernels_.linear(scratch_.linear, &l, 1, t.mul, t.add, t.out, 0);
       finish(y, t);
     }
+    if (one_by_one) return;
+    const Target t = target(0);
+    kernels_.linear(scratch_.linear, scratch_.lines.data(), rows, t.mul, t.add, t.out, out_.row_stride);
   }
+  // The row of the frame at line i of the crop, whose own edge repeats.
+  [[nodiscard]] int line(int i) const noexcept { return down_.source(std::clamp(i, 0, down_.length - 1)); }
 
   // The part of the crop that lies outside the frame, from the part inside.
   void extend(const FirRow& row, float* buffer) const {

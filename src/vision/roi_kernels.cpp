@@ -6,9 +6,7 @@
 namespace liveness::vision {
 namespace {
 
-void prepare_linear(LinearRow& row) {
-  row.block = 0;
-}
+void prepare_linear(LinearRow&) {}
 void prepare_fir(FirRow& row) {
   row.planar = false;
 }
@@ -18,12 +16,9 @@ void accumulate(const FirRow& row, const std::uint8_t* const* pixels, const floa
   generic::accumulate(pixels, weights, rows, base, count * row.pixel.bytes, more, buffer);
 }
 
-void interpolate(const LinearRow& row, const std::uint8_t* pixels, std::uint16_t* out) {
-  generic::interpolate(row, pixels, out);
-}
-void blend(const std::uint16_t* upper, const std::uint16_t* lower, int upper_weight, int lower_weight, int count,
-           float mul, float add, float* out) {
-  generic::blend(upper, lower, upper_weight, lower_weight, count, mul, add, out);
+void linear(const LinearRow& row, const LinearLine* lines, int count, const float* mul, const float* add,
+            float* const* out, std::ptrdiff_t out_stride) {
+  generic::linear(row, lines, count, mul, add, out, out_stride);
 }
 void reduce(const FirRow& row, const float* buffer, float* scratch, const float* mul, const float* add,
             float* const* out) {
@@ -42,8 +37,8 @@ void scale_row(const float* levels, int count, float mul, float add, float* out)
   generic::scale_row(levels, count, mul, add, out);
 }
 
-constexpr RoiKernels kPortable = {prepare_linear, interpolate, blend,    prepare_fir, accumulate,
-                                  reduce,         nv12_row,    luma_row, grey_row,    scale_row};
+constexpr RoiKernels kPortable = {prepare_linear, linear,   prepare_fir, accumulate, reduce,
+                                  nv12_row,       luma_row, grey_row,    scale_row};
 
 }  // namespace
 

@@ -10,7 +10,7 @@
 namespace liveness::vision {
 
 // Rows of scratch memory hold a multiple of this many values.
-inline constexpr int kLanes = 32;
+inline constexpr int kLanes = 16;
 [[nodiscard]] constexpr int padded(int n) noexcept {
   return (n + kLanes - 1) / kLanes * kLanes;
 }
@@ -22,7 +22,7 @@ struct PixelLayout {
   int order[3] = {0, 1, 2};  // which byte of the pixel goes to a plane
 };
 
-// Horizontal half of the bilinear filter: where each result of a row comes from.
+// The bilinear filter along a row: where each result comes from.
 struct LinearRow {
   PixelLayout pixel;
   int width = 0;                      // results a row; the tables hold padded(width) entries
@@ -33,9 +33,16 @@ struct LinearRow {
   std::vector<std::int32_t> bias;     // 2048 times what the constant border adds; empty: nothing
 
   // What the instruction set's own `prepare_linear` adds.
-  int block = 0;                     // bytes that hold eight neighbouring results' pixels, 0: they are too far apart
-  std::vector<std::int32_t> base;    // first byte of such a block
-  std::vector<std::uint8_t> index;   // bytes of the eight results' pixels in it, eight a result
+  enum class Reach : std::uint8_t {
+    kSixteen,  // 128 bytes hold sixteen neighbouring results' pixels
+    kEight,    // 128 bytes hold eight results' pixels
+    kWide,     // 256 bytes do
+    kFar,      // they are further apart
+  };
+  Reach reach = Reach::kFar;
+  std::vector<std::int32_t> base;  // first byte of each such block
+  std::vector<std::uint8_t>
+      index;  // kSixteen: first byte of each result in its block, as 32 bits twice 16; else all eight bytes
   std::vector<std::int32_t> origin;  // `offset`, moved so that eight bytes can be read
   std::vector<std::int64_t> shift;   // by this many bits
 };
@@ -54,13 +61,20 @@ struct FirRow {
   std::vector<float> transposed;  // weights by tap, padded(width) a tap
 };
 
+// The two rows that a row of results lies between, and their weights in 1/2048.
+struct LinearLine {
+  const std::uint8_t* upper = nullptr;
+  const std::uint8_t* lower = nullptr;
+  std::int32_t upper_weight = 0;
+  std::int32_t lower_weight = 0;
+};
+
 struct RoiKernels {
   void (*prepare_linear)(LinearRow& row);
-  // One row: sums of two taps in 1/128 grey levels, a plane after the other, padded(width) values each.
-  void (*interpolate)(const LinearRow& row, const std::uint8_t* pixels, std::uint16_t* out);
-  // Two such rows to one row of values: grey level (rounded as OpenCV does) * mul + add. Writes `count` floats.
-  void (*blend)(const std::uint16_t* upper, const std::uint16_t* lower, int upper_weight, int lower_weight, int count,
-                float mul, float add, float* out);
+  // Rows of values from two rows of pixels each: grey level (rounded in both directions as OpenCV does) * mul[c] +
+  // add[c]. out[c] is the first row of plane c, `out_stride` floats from one row to the next.
+  void (*linear)(const LinearRow& row, const LinearLine* lines, int count, const float* mul, const float* add,
+                 float* const* out, std::ptrdiff_t out_stride);
 
   void (*prepare_fir)(FirRow& row);
   // Weighted sum of `rows` rows of `count` pixels, plus `base`, into the row buffer; `more` adds to what is there.

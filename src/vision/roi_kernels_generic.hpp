@@ -28,27 +28,29 @@ LIVENESS_INLINE float level(float v) noexcept {
   return std::min(std::max((v + kMagic) - kMagic, 0.0F), 255.0F);
 }
 
-LIVENESS_INLINE void interpolate(const LinearRow& row, const std::uint8_t* pixels, std::uint16_t* out) noexcept {
-  const int n = padded(row.width);
-  for (int c = 0; c < row.pixel.planes; ++c) {
-    const std::uint8_t* plane = pixels + row.pixel.order[c];
-    const std::int32_t* offset = row.offset.data();
-    const std::int16_t* weights = row.weights.data();
-    for (int x = 0; x < n; ++x) {
-      const std::uint8_t* p = plane + offset[x];
-      int sum = p[0] * weights[2 * x] + p[row.second] * weights[2 * x + 1];
-      if (!row.bias.empty()) sum += row.bias[static_cast<std::size_t>(x)];
-      out[x] = static_cast<std::uint16_t>(sum >> 4);
+// OpenCV's fixed point: sums along the row are cut to 1/128 of a grey level, both rows to 1/4, then rounded.
+LIVENESS_INLINE void linear(const LinearRow& row, const LinearLine* lines, int count, const float* mul,
+                            const float* add, float* const* out, std::ptrdiff_t out_stride) noexcept {
+  const std::int32_t* offset = row.offset.data();
+  const std::int16_t* weights = row.weights.data();
+  const std::int32_t* bias = row.bias.empty() ? nullptr : row.bias.data();
+  for (int y = 0; y < count; ++y) {
+    const LinearLine& line = lines[y];
+    for (int c = 0; c < row.pixel.planes; ++c) {
+      const std::uint8_t* above = line.upper + row.pixel.order[c];
+      const std::uint8_t* below = line.lower + row.pixel.order[c];
+      float* to = out[c] + out_stride * y;
+      for (int x = 0; x < row.width; ++x) {
+        const int first = weights[2 * x];
+        const int second = weights[2 * x + 1];
+        const std::int32_t at = offset[x];
+        const int more = bias != nullptr ? bias[x] : 0;
+        const int a = (above[at] * first + above[at + row.second] * second + more) >> 4;
+        const int b = (below[at] * first + below[at + row.second] * second + more) >> 4;
+        const int sum = ((a * line.upper_weight) >> 16) + ((b * line.lower_weight) >> 16);
+        to[x] = static_cast<float>((sum + 2) >> 2) * mul[c] + add[c];
+      }
     }
-    out += n;
-  }
-}
-
-LIVENESS_INLINE void blend(const std::uint16_t* upper, const std::uint16_t* lower, int upper_weight, int lower_weight,
-                           int count, float mul, float add, float* out) noexcept {
-  for (int x = 0; x < count; ++x) {
-    const int sum = ((upper[x] * upper_weight) >> 16) + ((lower[x] * lower_weight) >> 16);
-    out[x] = static_cast<float>((sum + 2) >> 2) * mul + add;
   }
 }
 

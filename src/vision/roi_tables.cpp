@@ -117,32 +117,39 @@ int Axis::source(int i) const noexcept {
   return low + (q < count ? q : period - q);
 }
 
-void linear_taps(const Axis& axis, Along along, bool like_area, std::vector<LinearTap>& taps) {
-  taps.resize(static_cast<std::size_t>(axis.out));
+void linear_taps(const Axis& axis, Along along, bool like_area, LinearTaps& taps) {
+  const auto count = static_cast<std::size_t>(axis.out);
+  taps.index.resize(count);
+  taps.weights.resize(2 * count);
+  std::int32_t* const index = taps.index.data();
+  std::int16_t* const weights = taps.weights.data();
   const double inverse = static_cast<double>(axis.out) / axis.length;
   const double scale = 1.0 / inverse;
-  for (int i = 0; i < axis.out; ++i) {
-    int index = 0;
-    float part = 0;
-    if (like_area) {
-      index = static_cast<int>(i * scale);
-      part = static_cast<float>((i + 1) - (index + 1) * inverse);
-      part = part <= 0 ? 0.0F : part - std::floor(part);
-    } else {
+  const auto put = [weights](int i, float part) {
+    weights[2 * i] = static_cast<std::int16_t>(round_even((1 - part) * 2048));
+    weights[2 * i + 1] = static_cast<std::int16_t>(round_even(part * 2048));
+  };
+  if (like_area) {
+    for (int i = 0; i < axis.out; ++i) {
+      index[i] = static_cast<int>(i * scale);
+      const auto part = static_cast<float>((i + 1) - (index[i] + 1) * inverse);
+      put(i, part <= 0 ? 0.0F : part - std::floor(part));
+    }
+  } else {
+    for (int i = 0; i < axis.out; ++i) {  // without a branch, so that it becomes vectors
       const auto at = static_cast<float>((i + 0.5) * scale - 0.5);
-      index = static_cast<int>(at);
-      if (at < static_cast<float>(index)) --index;
-      part = at - static_cast<float>(index);
+      const auto cut = static_cast<int>(at);
+      index[i] = cut - (at < static_cast<float>(cut) ? 1 : 0);
+      put(i, at - static_cast<float>(index[i]));
     }
-    if (along == Along::kRow && (index < 0 || index >= axis.length - 1)) {
-      index = std::clamp(index, 0, axis.length - 1);
-      part = 0;
-    }
-    LinearTap& tap = taps[static_cast<std::size_t>(i)];
-    tap.index = index;
-    tap.first = static_cast<std::int16_t>(round_even((1 - part) * 2048));
-    tap.second = static_cast<std::int16_t>(round_even(part * 2048));
   }
+  if (along == Along::kColumn) return;
+  const auto edge = [&](int i, int at) {
+    index[i] = at;
+    put(i, 0);
+  };
+  for (int i = 0; i < axis.out && index[i] < 0; ++i) edge(i, 0);
+  for (int i = axis.out - 1; i >= 0 && index[i] >= axis.length - 1; --i) edge(i, axis.length - 1);
 }
 
 void area_taps(int length, int out, Fir& fir) {
@@ -182,18 +189,25 @@ void lanczos_taps(int length, int out, Fir& fir) {
     const auto at = static_cast<float>((i + 0.5) * scale - 0.5);
     const auto floor = static_cast<int>(std::floor(at));
     const double part = at - static_cast<float>(floor);
+    // sin(x) * sin(x / 4) / x^2 at x = pi * (part + 3 - k). The first sine only changes its sign from tap to tap, the
+    // second turns by an eighth of a circle; factors that all taps share are left out.
     std::array<double, kTaps> value{};
     double sum = 0;
-    for (int k = 0; k < kTaps; ++k) {
-      const double d = part + 3 - k;
-      if (std::fabs(d) < 1e-6) {  // the result falls on a pixel
-        value.fill(0);
-        value[static_cast<std::size_t>(k)] = sum = 1;
-        break;
+    if (part < 1e-6 || part > 1 - 1e-6) {  // the result falls on a pixel
+      value[part < 0.5 ? 3 : 4] = sum = 1;
+    } else {
+      const double angle = std::numbers::pi / 4 * part;
+      const double s = std::sin(angle);
+      const double c = std::cos(angle);
+      constexpr double kRoot = std::numbers::sqrt2 / 2;
+      const std::array<double, 4> turned = {kRoot * (c - s), s, kRoot * (c + s), c};  // +135, 0, +45, +90 degrees
+      const std::array<double, kTaps> sines = {turned[0],  turned[3],  turned[2],  turned[1],
+                                               -turned[0], -turned[3], -turned[2], -turned[1]};
+      for (std::size_t k = 0; k < kTaps; ++k) {
+        const double d = part + 3 - static_cast<double>(k);
+        value[k] = (k % 2 == 0 ? 1 : -1) * sines[k] / (d * d);
+        sum += value[k];
       }
-      const double x = std::numbers::pi * d;
-      value[static_cast<std::size_t>(k)] = std::sin(x) * std::sin(x / 4) / (x * x);
-      sum += value[static_cast<std::size_t>(k)];
     }
     // Weights are whole 1/2048 as in OpenCV; what falls outside the crop repeats its edge.
     const int start = std::clamp(floor - 3, 0, std::max(length - kTaps, 0));

@@ -48,18 +48,17 @@ struct Axis {
   [[nodiscard]] int source(int i) const noexcept;
 };
 
-// Two neighbours and their weights in 1/2048, as OpenCV rounds them.
-struct LinearTap {
-  std::int32_t index = 0;  // of the first, in the crop; the second is the next one
-  std::int16_t first = 0;
-  std::int16_t second = 0;
+// Two neighbours of each result and their weights in 1/2048, as OpenCV rounds them.
+struct LinearTaps {
+  std::vector<std::int32_t> index;    // of the first, in the crop; the second is the next one
+  std::vector<std::int16_t> weights;  // pairs
 };
 
 // `like_area`: the weights that INTER_AREA uses where it enlarges. Across a row, a result near the edge takes the edge
 // pixel alone (index in 0..length - 1, weight of the second 0); down the columns the index may be -1 or length - 1 with
 // both weights, and rows outside repeat the edge. The sums are the same, their rounding is not; OpenCV does it so.
 enum class Along : std::uint8_t { kRow, kColumn };
-void linear_taps(const Axis& axis, Along along, bool like_area, std::vector<LinearTap>& taps);
+void linear_taps(const Axis& axis, Along along, bool like_area, LinearTaps& taps);
 
 // Any number of neighbours: result i is the sum of weight[i * taps + k] * source[start[i] + k]. Positions in the crop;
 // start + taps stays inside it (or start is 0 and weights behind the end are 0).
