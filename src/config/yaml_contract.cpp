@@ -17,7 +17,7 @@ class Converter {
  public:
   explicit Converter(std::string_view origin) : origin_(origin) {}
 
-  Json convert(const YAML::Node& node, const std::string& path, int depth) {
+  Json convert(const YAML::Node& node, const std::string& path, std::size_t depth) {
     const Position here = position(node.Mark());
     positions_.emplace(path, here);
     if (depth >= kMaxJsonDepth) fail(here, "nested deeper than " + std::to_string(kMaxJsonDepth) + " levels");
@@ -46,7 +46,7 @@ class Converter {
                 origin_ + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": " + what);
   }
 
-  Json map(const YAML::Node& node, const std::string& path, int depth) {
+  Json map(const YAML::Node& node, const std::string& path, std::size_t depth) {
     Json result = Json::object();
     for (const auto& entry : node) {
       const Position at = position(entry.first.Mark());

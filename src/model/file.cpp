@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -33,6 +34,15 @@ class Descriptor {
  private:
   int fd_;
 };
+
+int open_to_read(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    const int error = errno;
+    fail(path, "cannot be opened", error, error == ENOENT || error == ENOTDIR ? Status::kNotFound : Status::kIo);
+  }
+  return fd;
+}
 
 // 0, or the error number.
 int write_all(int fd, std::span<const std::byte> bytes) {
@@ -79,12 +89,40 @@ void write_file(const std::filesystem::path& path, std::span<const std::byte> by
   }
 }
 
-std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit) {
-  const Descriptor in(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (in.get() < 0) {
-    const int error = errno;
-    fail(path, "cannot be opened", error, error == ENOENT || error == ENOTDIR ? Status::kNotFound : Status::kIo);
+void MemorySource::read(std::uint64_t offset, std::span<std::byte> into) const {
+  const auto part = bytes_.subspan(static_cast<std::size_t>(offset), into.size());
+  std::copy(part.begin(), part.end(), into.begin());
+}
+
+FileSource::FileSource(std::filesystem::path path) : path_(std::move(path)), fd_(open_to_read(path_)) {
+  struct stat info {};
+  const bool known = ::fstat(fd_, &info) == 0;
+  if (known && S_ISREG(info.st_mode)) {
+    size_ = static_cast<std::uint64_t>(info.st_size);
+    return;
   }
+  const int error = !known ? errno : S_ISDIR(info.st_mode) ? EISDIR : ESPIPE;
+  ::close(fd_);
+  fail(path_, "cannot be read", error);
+}
+
+FileSource::~FileSource() {
+  ::close(fd_);
+}
+
+void FileSource::read(std::uint64_t offset, std::span<std::byte> into) const {
+  while (!into.empty()) {
+    const ssize_t n = ::pread(fd_, into.data(), into.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(path_, "cannot be read", errno);
+    if (n == 0) throw Error(Status::kIo, path_.string() + ": became shorter while it was read");
+    into = into.subspan(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
+  }
+}
+
+std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit) {
+  const Descriptor in(open_to_read(path));
   struct stat info {};
   if (::fstat(in.get(), &info) != 0) fail(path, "cannot be read", errno);
   if (S_ISDIR(info.st_mode)) fail(path, "cannot be read", EISDIR);

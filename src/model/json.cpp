@@ -5,7 +5,6 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <set>
 #include <system_error>
 
 namespace liveness {
@@ -149,9 +148,68 @@ class PositionReader {
   Positions positions_;
 };
 
-// Thrown out of the parser, which knows the place no better than we do.
-struct Refused {
-  std::string what;
+// Builds the value while the text is read, so that depth and repeated keys are seen before memory is spent on them.
+class Builder final : public nlohmann::json_sax<Json> {
+ public:
+  Builder(std::string_view text, const Document& document, Json& root)
+      : text_(text), document_(document), root_(root) {}
+
+  bool null() override { return put(nullptr); }
+  bool boolean(bool value) override { return put(value); }
+  bool number_integer(number_integer_t value) override { return put(value); }
+  bool number_unsigned(number_unsigned_t value) override { return put(value); }
+  bool number_float(number_float_t value, const string_t&) override { return put(value); }
+  bool string(string_t& value) override { return put(std::move(value)); }
+  bool binary(binary_t&) override { return false; }  // JSON has none
+  bool start_object(std::size_t) override { return open(Json::object()); }
+  bool start_array(std::size_t) override { return open(Json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& key) override {
+    const auto [entry, is_new] = open_.back()->get_ref<Json::object_t&>().emplace(std::move(key), nullptr);
+    if (!is_new) document_.fail("", "the key " + in_quotes(entry->first) + " occurs twice");
+    member_ = &entry->second;
+    return true;
+  }
+  bool parse_error(std::size_t byte, const std::string&, const Json::exception& e) override {
+    std::string what = e.what();
+    const auto cut = what.find(": ");
+    if (cut != std::string::npos) what = what.substr(cut + 2);
+    for (char& c : what) {
+      if (c < ' ' || c > '~') c = '?';
+    }
+    const std::string place = to_string(position_at(text_, byte > 0 ? byte - 1 : 0));
+    throw Error(document_.status,
+                document_.origin + (document_.origin.empty() ? "" : ":") + place + ": not valid JSON: " + what);
+  }
+
+ private:
+  bool put(Json&& value) {
+    place(std::move(value));
+    return true;
+  }
+  Json& place(Json&& value) {
+    if (open_.empty()) return root_ = std::move(value);
+    if (open_.back()->is_array()) return open_.back()->emplace_back(std::move(value));
+    return *member_ = std::move(value);
+  }
+  bool open(Json&& value) {
+    if (open_.size() >= kMaxJsonDepth) {
+      document_.fail("", "nested deeper than " + std::to_string(kMaxJsonDepth) + " levels");
+    }
+    open_.push_back(&place(std::move(value)));
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  std::string_view text_;
+  const Document& document_;
+  Json& root_;
+  std::vector<Json*> open_;  // lists and maps around the present place; they do not move while they are open
+  Json* member_ = nullptr;   // where the value of the last key goes
 };
 
 }  // namespace
@@ -177,42 +235,8 @@ void Document::fail(const std::string& path, const std::string& what) const {
 
 Document parse_json(std::string_view text, std::string origin, Status status) {
   Document document{std::move(origin), status, nullptr, {}};
-  std::vector<std::set<std::string>> keys;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    switch (event) {
-      case Json::parse_event_t::object_start:
-      case Json::parse_event_t::array_start:
-        if (depth >= kMaxJsonDepth) throw Refused{"nested deeper than " + std::to_string(kMaxJsonDepth) + " levels"};
-        keys.emplace_back();
-        break;
-      case Json::parse_event_t::object_end:
-      case Json::parse_event_t::array_end: keys.pop_back(); break;
-      case Json::parse_event_t::key: {
-        const auto& key = parsed.get_ref<const std::string&>();
-        if (!keys.back().insert(key).second) throw Refused{"the key " + in_quotes(key) + " occurs twice"};
-        break;
-      }
-      case Json::parse_event_t::value: break;
-    }
-    return true;
-  };
-  const std::string prefix = document.origin.empty() ? "" : document.origin + ":";
-  try {
-    document.root = Json::parse(text, watch);
-  } catch (const Refused& refused) {
-    throw Error(status, (prefix.empty() ? "" : prefix + " ") + refused.what);
-  } catch (const Json::parse_error& e) {
-    std::string what = e.what();
-    const auto cut = what.find(": ");
-    if (cut != std::string::npos) what = what.substr(cut + 2);
-    for (char& c : what) {
-      if (c < ' ' || c > '~') c = '?';
-    }
-    const Position at = position_at(text, e.byte > 0 ? e.byte - 1 : 0);
-    throw Error(status, prefix + to_string(at) + ": not valid JSON: " + what);
-  } catch (const Json::exception& e) {
-    throw Error(status, (prefix.empty() ? "" : prefix + " ") + "not valid JSON: " + e.what());
-  }
+  Builder builder(text, document, document.root);
+  static_cast<void>(Json::sax_parse(text, &builder));
   return document;
 }
 

@@ -26,7 +26,7 @@ struct Position {
 };
 using Positions = std::map<std::string, Position>;
 
-inline constexpr int kMaxJsonDepth = 32;
+inline constexpr std::size_t kMaxJsonDepth = 32;
 
 // A parsed document that can say where its fields stand.
 struct Document {

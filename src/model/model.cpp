@@ -1,6 +1,7 @@
 #include "liveness/model.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "liveness/error.hpp"
@@ -29,12 +30,14 @@ Isa choose_isa(Isa wanted) {
   return wanted;
 }
 
-bool is_onnx(const fs::path& path, std::span<const std::byte> bytes) {
+bool is_onnx(const fs::path& path, const ByteSource& file) {
   if (path.extension() == ".onnx") return true;
   if (path.extension() == ".safetensors") return false;
   // A package's JSON header follows 8 bytes of length; an ONNX file begins with the field ir_version.
-  if (bytes.size() > 8 && bytes[8] == std::byte{'{'}) return false;
-  if (!bytes.empty() && bytes[0] == std::byte{0x08}) return true;
+  std::array<std::byte, 9> first{};
+  file.read(0, std::span(first).first(std::min<std::size_t>(first.size(), file.size())));
+  if (first[8] == std::byte{'{'}) return false;
+  if (first[0] == std::byte{0x08}) return true;
   throw Error(Status::kModelInvalid, path.string() + ": neither a model package (.safetensors) nor an ONNX file");
 }
 
@@ -129,13 +132,13 @@ float Model::Impl::check_golden(std::size_t index) const {
 }
 
 Model Model::load(const fs::path& path, const Options& options) {
-  const std::vector<std::byte> bytes = read_file(path);
-  if (is_onnx(path, bytes)) {
-    const fs::path contract = options.contract.empty() ? contract_beside(path) : options.contract;
-    Package package = package_from_onnx(path, bytes, contract);
-    return naming(path, [&] { return Model(std::make_shared<const Impl>(std::move(package), options)); });
+  const FileSource file(path);
+  if (!is_onnx(path, file)) {
+    return naming(path, [&] { return Model(std::make_shared<const Impl>(read_package(file), options)); });
   }
-  return naming(path, [&] { return from_memory(bytes, options); });
+  const fs::path contract = options.contract.empty() ? contract_beside(path) : options.contract;
+  Package package = package_from_onnx(path, read_file(path), contract);
+  return naming(path, [&] { return Model(std::make_shared<const Impl>(std::move(package), options)); });
 }
 
 Model Model::from_memory(std::span<const std::byte> package, const Options& options) {

@@ -52,30 +52,27 @@ void check_finite(const std::string& label, std::span<const float> values) {
   invalid(label + ": value " + std::to_string(bad) + " is " + (std::isnan(values[bad]) ? "NaN" : "infinite"));
 }
 
-std::uint64_t read_length(std::span<const std::byte> bytes) {
-  std::uint64_t length = 0;
-  std::memcpy(&length, bytes.data(), sizeof length);
-  return length;
-}
-
 // ---------------------------------------------------------------- tensors
 
 struct StoredTensor {
   bool is_float = false;
   Shape shape;
-  std::span<const std::byte> bytes;
+  std::uint64_t offset = 0;  // in the file
+  std::size_t size = 0;      // bytes
   bool used = false;
 };
 
 // The tensors of a safetensors file: described by the header, proven to tile the data exactly.
 class TensorFile {
  public:
-  TensorFile(const Document& header, std::span<const std::byte> data) {
+  // `begin`: where the data starts in the source.
+  TensorFile(const Document& header, const ByteSource& source, std::uint64_t data_begin)
+      : source_(source), data_begin_(data_begin), data_size_(source.size() - data_begin) {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
     std::vector<const std::string*> names;
     for (const auto& [name, field] : Field(header).members()) {
       if (name == kMetadata) continue;
-      const auto [begin, end] = add(name, field, data);
+      const auto [begin, end] = add(name, field);
       ranges.emplace_back(begin, end);
       names.push_back(&tensors_.find(name)->first);
     }
@@ -92,11 +89,34 @@ class TensorFile {
       }
       at = end;
     }
-    if (at != data.size()) {
-      invalid("the file has " + std::to_string(data.size() - at) + " bytes after the last tensor");
+    if (at != data_size_) {
+      invalid("the file has " + std::to_string(data_size_ - at) + " bytes after the last tensor");
     }
   }
 
+  std::vector<float> take_floats(const std::string& name, Shape& shape, const Field& where) {
+    const StoredTensor& tensor = take(name, true, where);
+    std::vector<float> values(tensor.size / sizeof(float));
+    source_.read(tensor.offset, std::as_writable_bytes(std::span(values)));
+    shape = tensor.shape;
+    return values;
+  }
+
+  std::vector<std::uint8_t> take_bytes(const std::string& name, Shape& shape, const Field& where) {
+    const StoredTensor& tensor = take(name, false, where);
+    std::vector<std::uint8_t> values(tensor.size);
+    source_.read(tensor.offset, std::as_writable_bytes(std::span(values)));
+    shape = tensor.shape;
+    return values;
+  }
+
+  void check_all_used() const {
+    for (const auto& [name, tensor] : tensors_) {
+      if (!tensor.used) invalid(tensor_label(name) + ": nothing in the graph uses it");
+    }
+  }
+
+ private:
   // A tensor may be asked for once.
   const StoredTensor& take(const std::string& name, bool is_float, const Field& where) {
     const auto found = tensors_.find(name);
@@ -111,23 +131,7 @@ class TensorFile {
     return tensor;
   }
 
-  std::vector<float> take_floats(const std::string& name, Shape& shape, const Field& where) {
-    const StoredTensor& tensor = take(name, true, where);
-    std::vector<float> values(tensor.bytes.size() / sizeof(float));
-    std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
-    shape = tensor.shape;
-    return values;
-  }
-
-  void check_all_used() const {
-    for (const auto& [name, tensor] : tensors_) {
-      if (!tensor.used) invalid(tensor_label(name) + ": nothing in the graph uses it");
-    }
-  }
-
- private:
-  std::pair<std::uint64_t, std::uint64_t> add(const std::string& name, const Field& field,
-                                              std::span<const std::byte> data) {
+  std::pair<std::uint64_t, std::uint64_t> add(const std::string& name, const Field& field) {
     if (name.empty()) invalid("a tensor has an empty name");
     const std::string label = tensor_label(name);
     field.only({"dtype", "shape", "data_offsets"});
@@ -148,20 +152,24 @@ class TensorFile {
     constexpr auto kLargest = std::numeric_limits<std::int64_t>::max();
     const auto begin = static_cast<std::uint64_t>(offsets[0].integer(0, kLargest));
     const auto end = static_cast<std::uint64_t>(offsets[1].integer(0, kLargest));
-    if (begin > end || end > data.size()) {
+    if (begin > end || end > data_size_) {
       invalid(label + ": bytes " + std::to_string(begin) + " to " + std::to_string(end) + " are not within the " +
-              std::to_string(data.size()) + " bytes of data");
+              std::to_string(data_size_) + " bytes of data");
     }
     const std::uint64_t wanted = elements * (tensor.is_float ? sizeof(float) : 1);
     if (end - begin != wanted) {
       invalid(label + ": dtype and shape make " + std::to_string(wanted) + " bytes, but the offsets span " +
               std::to_string(end - begin));
     }
-    tensor.bytes = data.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(wanted));
+    tensor.offset = data_begin_ + begin;
+    tensor.size = static_cast<std::size_t>(wanted);
     tensors_.emplace(name, std::move(tensor));
     return {begin, end};
   }
 
+  const ByteSource& source_;
+  std::uint64_t data_begin_;  // in the file
+  std::uint64_t data_size_;
   std::map<std::string, StoredTensor> tensors_;
 };
 
@@ -339,20 +347,18 @@ Golden read_golden(const Field& field, const Package& package, TensorFile& tenso
     field["tolerance"].fail(field["tolerance"].json().dump() + " is not greater than 0 and at most " +
                             short_number(kMaxTolerance).dump());
   }
-  const StoredTensor& pixels = tensors.take(field["pixels"].text(), false, field["pixels"]);
   const InputContract& input = package.contract.input;
-  if (pixels.shape != Shape{input.height, input.width, input.channels()}) {
+  Shape shape;
+  golden.pixels = tensors.take_bytes(field["pixels"].text(), shape, field["pixels"]);
+  if (shape != Shape{input.height, input.width, input.channels()}) {
     field["pixels"].fail(tensor_label(field["pixels"].text()) + " does not have the shape height x width x channels");
   }
-  const auto* first = reinterpret_cast<const std::uint8_t*>(pixels.bytes.data());
-  golden.pixels.assign(first, first + pixels.bytes.size());
   for (const auto& [name, entry] : field["outputs"].members()) {
     const auto is_it = [&, &wanted = name](int id) {
       return package.graph.values[static_cast<std::size_t>(id)].name == wanted;
     };
     const auto found = std::find_if(package.graph.outputs.begin(), package.graph.outputs.end(), is_it);
     if (found == package.graph.outputs.end()) entry.fail("the graph has no such output");
-    Shape shape;
     check_finite(tensor_label(entry.text()), golden.outputs[name] = tensors.take_floats(entry.text(), shape, entry));
     if (shape != package.graph.values[static_cast<std::size_t>(*found)].shape) {
       entry.fail(tensor_label(entry.text()) + " does not have the shape of the output");
@@ -380,6 +386,19 @@ void check_golden(const Golden& golden, std::size_t index, const Package& packag
       invalid(label + ": output " + in_quotes(value.name) + " is missing or has the wrong size");
     }
     check_finite(label + ": output " + in_quotes(value.name), found->second);
+  }
+}
+
+// ---------------------------------------------------------------- identity
+
+// Numbers as their bytes, texts and lists with their length before them, so that no two networks give the same bytes.
+template <class Part>
+void add_part(Sha256& hash, const Part& part) {
+  if constexpr (std::is_arithmetic_v<Part>) {
+    hash.add(std::as_bytes(std::span(&part, 1)));
+  } else {
+    add_part(hash, static_cast<std::uint64_t>(part.size()));
+    hash.add(std::as_bytes(std::span(part.data(), part.size())));
   }
 }
 
@@ -423,25 +442,25 @@ class PackageWriter {
 
 }  // namespace
 
-Package read_package(std::span<const std::byte> bytes) {
-  constexpr std::size_t kLengthBytes = sizeof(std::uint64_t);
-  if (bytes.size() < kLengthBytes) {
-    invalid("not a model package: " + std::to_string(bytes.size()) + " bytes hold no header length");
+Package read_package(const ByteSource& source) {
+  std::uint64_t length = 0;
+  if (source.size() < sizeof length) {
+    invalid("not a model package: " + std::to_string(source.size()) + " bytes hold no header length");
   }
-  const std::uint64_t length = read_length(bytes);
+  source.read(0, std::as_writable_bytes(std::span(&length, 1)));
   if (length > kMaxHeader) {
     invalid("not a model package: a header of " + std::to_string(length) + " bytes; at most " +
             std::to_string(kMaxHeader) + " are allowed");
   }
-  if (length > bytes.size() - kLengthBytes) {
+  if (length > source.size() - sizeof length) {
     invalid("the file ends within the header: " + std::to_string(length) + " bytes announced, " +
-            std::to_string(bytes.size() - kLengthBytes) + " there");
+            std::to_string(source.size() - sizeof length) + " there");
   }
-  const std::span<const std::byte> header_bytes = bytes.subspan(kLengthBytes, static_cast<std::size_t>(length));
-  const std::string_view header_text(reinterpret_cast<const char*>(header_bytes.data()), header_bytes.size());
+  std::string header_text(static_cast<std::size_t>(length), '\0');
+  source.read(sizeof length, std::as_writable_bytes(std::span(header_text)));
   if (!header_text.starts_with('{')) invalid("not a model package: the header does not start with '{'");
   const Document header = parse_json(header_text, "header", Status::kModelInvalid);
-  TensorFile tensors(header, bytes.subspan(kLengthBytes + header_bytes.size()));
+  TensorFile tensors(header, source, sizeof length + length);
 
   const Field metadata(header);
   if (!metadata.has(kMetadata) || !metadata[kMetadata].has(kDocument)) {
@@ -510,11 +529,32 @@ std::vector<std::byte> write_package(const Package& package) {
 
 std::string identity(const Contract& contract, const Graph& graph) {
   Sha256 hash;
-  hash.add(dump_json({{"contract", contract_to_value(contract)}, {"graph", graph_to_value(graph)}}));
+  hash.add(dump_json(contract_to_value(contract)));
+  const auto add = [&](const auto&... parts) { (add_part(hash, parts), ...); };
+  const auto value = [&](int id) -> const Value& { return graph.values.at(static_cast<std::size_t>(id)); };
+  add(graph.inputs.size());
+  for (const int id : graph.inputs) add(value(id).name, value(id).shape);
+  add(graph.outputs.size());
+  for (const int id : graph.outputs) add(value(id).name);
+  for (const Node& node : graph.nodes) {
+    add(to_string(node.op), node.name, value(node.output).name, node.inputs.size());
+    for (const Operand& operand : node.inputs) {
+      add(static_cast<std::size_t>(operand.kind));
+      if (operand.kind == Operand::Kind::kValue) add(value(operand.id).name);
+      if (operand.kind == Operand::Kind::kConstant) add(graph.tensors.at(static_cast<std::size_t>(operand.id)).name);
+    }
+    // Their order has no meaning.
+    std::map<std::string_view, const AttributeValue*> attributes;
+    for (const Attribute& attribute : node.attributes) attributes.emplace(attribute.name, &attribute.value);
+    add(attributes.size());
+    for (const auto& [name, attribute] : attributes) {
+      add(name, attribute->index());
+      std::visit(add, *attribute);
+    }
+  }
   for (const int id : used_tensors(graph)) {
     const Tensor& tensor = graph.tensors[static_cast<std::size_t>(id)];
-    hash.add(dump_json({tensor.name, tensor.shape}));
-    hash.add(std::as_bytes(std::span(tensor.data)));
+    add(tensor.name, tensor.shape, tensor.data);
   }
   return hash.finish().substr(0, 32);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -20,10 +21,48 @@ struct Package {
   std::vector<Golden> goldens;
 };
 
+// Bytes that are read where they are needed, so that weights go from a file to their place without a stop between.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
+  // Fills `into` from `offset`; the range lies within size(). Throws Error(kIo).
+  virtual void read(std::uint64_t offset, std::span<std::byte> into) const = 0;
+};
+
+class MemorySource final : public ByteSource {
+ public:
+  explicit MemorySource(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
+  [[nodiscard]] std::uint64_t size() const noexcept override { return bytes_.size(); }
+  void read(std::uint64_t offset, std::span<std::byte> into) const override;
+
+ private:
+  std::span<const std::byte> bytes_;  // not owned
+};
+
+class FileSource final : public ByteSource {
+ public:
+  // Throws Error(kNotFound) or Error(kIo).
+  explicit FileSource(std::filesystem::path path);
+  ~FileSource() override;
+  FileSource(const FileSource&) = delete;
+  FileSource& operator=(const FileSource&) = delete;
+  [[nodiscard]] std::uint64_t size() const noexcept override { return size_; }
+  void read(std::uint64_t offset, std::span<std::byte> into) const override;
+
+ private:
+  std::filesystem::path path_;
+  int fd_ = -1;
+  std::uint64_t size_ = 0;
+};
+
 // The bytes are hostile until proven otherwise: header capped, offsets in range and not overlapping, shape times
 // element size without overflow, node count capped, no NaN or infinity in weights. Throws Error(kModelInvalid), naming
 // field or tensor.
-[[nodiscard]] Package read_package(std::span<const std::byte> bytes);
+[[nodiscard]] Package read_package(const ByteSource& source);
+[[nodiscard]] inline Package read_package(std::span<const std::byte> bytes) {
+  return read_package(MemorySource(bytes));
+}
 [[nodiscard]] std::vector<std::byte> write_package(const Package& package);
 
 // Writes beside the target and renames: the file appears whole or not at all. Throws Error(kIo), e.g. on a full disk.
