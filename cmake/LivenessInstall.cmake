@@ -20,6 +20,9 @@ foreach(set ${export_sets})
   install(EXPORT ${set} NAMESPACE liveness:: DESTINATION "${liveness_cmake_dir}")
 endforeach()
 
+if(TARGET liveness_program)
+  install(TARGETS liveness_program RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
 install(DIRECTORY models/contracts DESTINATION "${CMAKE_INSTALL_DATADIR}/liveness/models")
 
 set(contracts_dir "${CMAKE_INSTALL_DATADIR}/liveness/models/contracts")

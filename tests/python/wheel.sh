@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # Builds the wheel as `pip install .` does, installs it into a fresh environment, and uses it far from the tree.
-#   wheel.sh PYTHON SOURCE_FOLDER TINY_FOLDER WORK_FOLDER
+#   wheel.sh PYTHON SOURCE_FOLDER TINY_FOLDER WORK_FOLDER WERROR
 # Exit status 77: a tool is missing. Nothing is fetched: what the build needs is taken from PYTHON's packages.
 set -euo pipefail
-python=$1 source=$2 tiny=$3 work=$4
+python=$1 source=$2 tiny=$3 work=$4 werror=$5
 for module in pip scikit_build_core pybind11 numpy; do
   "$python" -c "import $module" 2>/dev/null || { echo "skipped: $python has no $module"; exit 77; }
 done
 rm -rf "$work"
 mkdir -p "$work/wheel"
-command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_NOHASHDIR=1 CCACHE_BASEDIR="$source"
+# With the flags of the build that is tested, and absolute paths, ccache has nearly all of it already.
+unset CCACHE_BASEDIR
+command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_NOHASHDIR=1
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-"$python" -m pip wheel -q --no-deps --no-build-isolation -C build-dir="$work/build" -w "$work/wheel" "$source"
+"$python" -m pip wheel -q --no-deps --no-build-isolation -C build-dir="$work/build" \
+  -C cmake.define.LIVENESS_WERROR="$werror" -w "$work/wheel" "$source"
 wheel=$(echo "$work"/wheel/liveness-*.whl)
 "$python" -m zipfile -l "$wheel" | awk 'NR > 1 {print $1}' | sort >"$work/files.txt"
 for file in liveness/__init__.py liveness/py.typed liveness/_core.pyi; do
