@@ -324,6 +324,15 @@ TEST_CASE("YAML contracts") {
     }
     CHECK(count >= 6);
   }
+  SECTION("the manual's example is a contract") {
+    const auto manual = read_file(std::filesystem::path(LIVENESS_SOURCE_DIR) / "docs" / "model_format.md");
+    const std::string text(reinterpret_cast<const char*>(manual.data()), manual.size());
+    const auto begin = text.find("```yaml\n") + 8;
+    const Contract example = yaml(text.substr(begin, text.find("```", begin) - begin));
+    Contract shipped = read_contract(kShipped / "minifasnet_v2_80.yaml");
+    shipped.provenance = example.provenance;
+    CHECK(contract_to_json(example) == contract_to_json(shipped));
+  }
   SECTION("the published rules of the third-party networks") {
     const Contract v2 = read_contract(kShipped / "minifasnet_v2_80.yaml");
     CHECK(v2.crop->scale == 2.7F);

@@ -276,3 +276,25 @@ TEST_CASE("reading a file has a limit, and says what is wrong") {
   CHECK_THAT(refusal(Status::kIo, [&] { static_cast<void>(read_file("/dev/zero", 100000)); }),
              Contains("limit of 100000 bytes"));
 }
+
+TEST_CASE("the manual of the format names every operator and every field of a contract") {
+  const std::string manual = text_of(std::filesystem::path(LIVENESS_SOURCE_DIR) / "docs" / "model_format.md");
+  std::size_t operators = 0;
+  for (int i = 0; to_string(static_cast<Op>(i)) != "unknown"; ++i, ++operators) {
+    CHECK_THAT(manual, Contains("`" + std::string(to_string(static_cast<Op>(i))) + "`"));
+  }
+  CHECK(operators == static_cast<std::size_t>(Op::kResize) + 1);
+
+  Package package = tiny_detector_package();
+  package.contract.detector->decode = DetectorContract::Decode::kSsd;
+  for (const Contract& contract : {tiny_pad_package({}).contract, package.contract}) {
+    const Json whole = Json::parse(contract_to_json(contract));
+    for (const auto& [key, field] : whole.items()) {
+      if (!field.is_object()) {
+        CHECK_THAT(manual, Contains("`" + key + "`"));
+        continue;
+      }
+      for (const auto& [inner, value] : field.items()) CHECK_THAT(manual, Contains("`" + key + "." + inner));
+    }
+  }
+}
