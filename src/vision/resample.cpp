@@ -93,13 +93,13 @@ struct Scratch {
   Fir column_fir;
   Fir line_fir;
   FirRow fir;
-  std::vector<float> buffer;
-  std::vector<float> pixels;
+  Table<float> buffer;
+  Table<float> pixels;
   std::vector<float> levels;
 };
 
-template <class T>
-void grow(std::vector<T>& v, std::size_t n) {
+template <class Vector>
+void grow(Vector& v, std::size_t n) {
   if (v.size() < n) v.resize(n);
 }
 

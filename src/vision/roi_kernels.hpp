@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <vector>
 
 #include "liveness/model.hpp"
@@ -14,6 +15,20 @@ inline constexpr int kLanes = 16;
 [[nodiscard]] constexpr int padded(int n) noexcept {
   return (n + kLanes - 1) / kLanes * kLanes;
 }
+
+// Tables on whole cache lines: a vector that straddles two costs two loads.
+template <class T>
+struct OnCacheLines {
+  using value_type = T;
+  OnCacheLines() = default;
+  template <class U>
+  OnCacheLines(const OnCacheLines<U>&) noexcept {}
+  [[nodiscard]] T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64})); }
+  void deallocate(T* p, std::size_t) noexcept { ::operator delete(p, std::align_val_t{64}); }
+  friend bool operator==(const OnCacheLines&, const OnCacheLines&) noexcept { return true; }
+};
+template <class T>
+using Table = std::vector<T, OnCacheLines<T>>;
 
 // Pixels of the rows that are read, and the planes made of them.
 struct PixelLayout {
@@ -28,9 +43,9 @@ struct LinearRow {
   int width = 0;                      // results a row; the tables hold padded(width) entries
   int readable = 0;                   // bytes of a row that may be read
   int second = 0;                     // bytes from the first tap to the second; 0 where the frame is one pixel wide
-  std::vector<std::int32_t> offset;   // of the first tap, bytes from the start of the row
-  std::vector<std::int16_t> weights;  // pairs, in 1/2048
-  std::vector<std::int32_t> bias;     // 2048 times what the constant border adds; empty: nothing
+  Table<std::int32_t> offset;   // of the first tap, bytes from the start of the row
+  Table<std::int16_t> weights;  // pairs, in 1/2048
+  Table<std::int32_t> bias;     // 2048 times what the constant border adds; empty: nothing
 
   // What the instruction set's own `prepare_linear` adds.
   enum class Reach : std::uint8_t {
@@ -40,11 +55,11 @@ struct LinearRow {
     kFar,      // they are further apart
   };
   Reach reach = Reach::kFar;
-  std::vector<std::int32_t> base;  // first byte of each such block
-  std::vector<std::uint8_t>
+  Table<std::int32_t> base;  // first byte of each such block
+  Table<std::uint8_t>
       index;  // kSixteen: first byte of each result in its block, as 32 bits twice 16; else all eight bytes
-  std::vector<std::int32_t> origin;  // `offset`, moved so that eight bytes can be read
-  std::vector<std::int64_t> shift;   // by this many bits
+  Table<std::int32_t> origin;  // `offset`, moved so that eight bytes can be read
+  Table<std::int64_t> shift;   // by this many bits
 };
 
 // Horizontal half of the float filter. The row buffer holds `length` pixels, interleaved as in the frame or in planes.
@@ -52,13 +67,13 @@ struct FirRow {
   PixelLayout pixel;
   int width = 0;
   int taps = 0;
-  std::vector<std::int32_t> start;  // padded(width) entries
-  std::vector<float> weight;        // `taps` a result
+  Table<std::int32_t> start;  // padded(width) entries
+  Table<float> weight;        // `taps` a result
 
   bool planar = false;            // the row buffer's layout, chosen by `prepare_fir`
   std::size_t plane_stride = 0;   // floats from one plane of the buffer to the next, where it is planar
   int span = 0;                   // pixels of the buffer that sixteen neighbouring results touch at most
-  std::vector<float> transposed;  // weights by tap, padded(width) a tap
+  Table<float> transposed;  // weights by tap, padded(width) a tap
 };
 
 // The two rows that a row of results lies between, and their weights in 1/2048.

@@ -8,6 +8,7 @@
 #include "liveness/model.hpp"
 #include "liveness/roi.hpp"
 #include "liveness/types.hpp"
+#include "vision/roi_kernels.hpp"
 
 namespace liveness::vision {
 
@@ -64,8 +65,8 @@ void linear_taps(const Axis& axis, Along along, bool like_area, LinearTaps& taps
 // start + taps stays inside it (or start is 0 and weights behind the end are 0).
 struct Fir {
   int taps = 0;
-  std::vector<std::int32_t> start;
-  std::vector<float> weight;
+  Table<std::int32_t> start;
+  Table<float> weight;
 };
 void area_taps(int length, int out, Fir& fir);
 void lanczos_taps(int length, int out, Fir& fir);

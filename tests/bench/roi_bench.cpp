@@ -1,6 +1,7 @@
 // The ROI pass against OpenCV's chain of calls, in turn, one thread. Every pair is compared before it is timed.
 // liveness_roi_bench [rounds] : one JSON object on stdout, rows as `./dev bench` writes them, medians in microseconds.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -35,8 +36,9 @@ struct Row {
   std::vector<double> us_baseline{};
 };
 
-std::vector<float> mine(3 * 320 * 320);
-std::vector<float> theirs(3 * 320 * 320);
+// As aligned as an engine's input is.
+alignas(64) std::array<float, 3 * 320 * 320> mine;
+alignas(64) std::array<float, 3 * 320 * 320> theirs;
 
 cv::Rect shifted_box(cv::Size frame, cv::Rect face, double want) {
   const double s = std::min({(frame.height - 1) / double(face.height), (frame.width - 1) / double(face.width), want});
