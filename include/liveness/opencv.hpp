@@ -18,7 +18,8 @@ namespace liveness {
     case CV_8UC3: break;
     case CV_8UC4: format = PixelFormat::kBgra; break;
     default:
-      throw Error(Status::kInvalidArgument, "image: expected 8-bit with 1, 3 or 4 channels, got OpenCV type " + std::to_string(image.type()));
+      throw Error(Status::kInvalidArgument,
+                  "image: expected 8-bit with 1, 3 or 4 channels, got OpenCV type " + std::to_string(image.type()));
   }
   return {image.data, image.cols, image.rows, static_cast<std::ptrdiff_t>(image.step), format, nullptr, 0};
 }
@@ -26,7 +27,8 @@ namespace liveness {
 [[nodiscard]] inline ImageView view(const cv::Mat& image, PixelFormat format) {
   ImageView v = view(image);
   if (bytes_per_pixel(format) != image.channels())
-    throw Error(Status::kInvalidArgument, "image: " + std::to_string(image.channels()) + " channels do not fit the pixel format");
+    throw Error(Status::kInvalidArgument,
+                "image: " + std::to_string(image.channels()) + " channels do not fit the pixel format");
   v.format = format;
   if (format == PixelFormat::kNv12 || format == PixelFormat::kNv21) v.height = image.rows * 2 / 3;
   return v;

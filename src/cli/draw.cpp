@@ -124,7 +124,7 @@ bool ContactSheet::add(cv::Mat tile) {
 
 cv::Mat ContactSheet::compose() const {
   const int n = static_cast<int>(tiles_.size());
-  const int columns = std::clamp(static_cast<int>(std::ceil(std::sqrt(n))), 1, n > 16 ? 6 : 4);
+  const int columns = n <= 3 ? n : std::min(static_cast<int>(std::ceil(std::sqrt(n))), 6);
   const int rows = (n + columns - 1) / columns;
   const cv::Size tile = tiles_.front().size();
   cv::Mat sheet(kGap + rows * (tile.height + kGap), kGap + columns * (tile.width + kGap), CV_8UC3, kWhite);
