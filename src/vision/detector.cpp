@@ -9,6 +9,7 @@
 #include "liveness/error.hpp"
 #include "liveness/roi.hpp"
 #include "model/model_impl.hpp"
+#include "vision/roi_tables.hpp"
 
 namespace liveness {
 namespace {
@@ -95,26 +96,28 @@ class FaceDetector::Impl {
     faces.clear();
     const Executable& net = *model.impl().executable;
     const Model::Impl::Lease workspace(model.impl());
-    const float scale = roi.letterbox(image, net.input(*workspace));
+    roi.letterbox(image, net.input(*workspace));
     net.run(*workspace);
     if (contract().decode == DetectorContract::Decode::kSsd) {
       decode_ssd(net, *workspace, faces);
     } else {
       decode_yunet(net, *workspace, faces);
     }
-    keep_best(faces);
-    const float back = 1 / scale;
+    // The letterboxed frame has whole pixels, so its two scales differ a little.
+    const Size frame{image.width, image.height};
+    const Size inside = vision::letterbox_size(frame, {model.contract().input.width, model.contract().input.height});
+    const float back_x = static_cast<float>(frame.width) / static_cast<float>(inside.width);
+    const float back_y = static_cast<float>(frame.height) / static_cast<float>(inside.height);
     for (Face& face : faces) {
-      face.box = {face.box.x * back, face.box.y * back, face.box.width * back, face.box.height * back};
-      for (Point& p : face.landmarks) p = {p.x * back, p.y * back};
+      face.box = {face.box.x * back_x, face.box.y * back_y, face.box.width * back_x, face.box.height * back_y};
+      for (Point& p : face.landmarks) p = {p.x * back_x, p.y * back_y};
     }
     // A box beside the picture comes from the letterbox's empty part, and nobody could score it.
-    const Rect frame{0, 0, static_cast<float>(image.width), static_cast<float>(image.height)};
+    const Rect whole{0, 0, static_cast<float>(frame.width), static_cast<float>(frame.height)};
     std::erase_if(faces, [&](const Face& face) {
-      return std::min(face.box.width, face.box.height) < options.min_face || area(intersect(face.box, frame)) <= 0;
+      return std::min(face.box.width, face.box.height) < options.min_face || area(intersect(face.box, whole)) <= 0;
     });
-    if (faces.size() > static_cast<std::size_t>(options.max_faces))
-      faces.resize(static_cast<std::size_t>(options.max_faces));
+    keep_best(faces);
   }
 
   [[nodiscard]] const DetectorContract& contract() const { return *model.contract().detector; }
@@ -174,6 +177,8 @@ class FaceDetector::Impl {
     const std::span<const float> cls = part(heads[0].cls);
     const std::span<const float> bbox = part(heads[0].bbox);
     const std::span<const float> kps = heads[0].kps < 0 ? std::span<const float>() : part(heads[0].kps);
+    // Logits that are clearly too low cost no exp; the score itself decides near the threshold.
+    const float least = std::log(threshold / (1 - std::min(threshold, 0.999F))) - 0.01F;
     std::size_t anchor = 0;
     for (std::size_t s = 0; s < grids.size(); ++s) {
       const Grid& grid = grids[s];
@@ -183,6 +188,7 @@ class FaceDetector::Impl {
             const std::size_t a = anchor++;
             const float background = cls[2 * a];
             const float found = cls[2 * a + 1];
+            if (d.softmax_scores && found - background < least) continue;
             const float score = d.softmax_scores ? 1 / (1 + std::exp(background - found)) : found;
             if (!(score >= threshold)) continue;
             const float cx = (static_cast<float>(x) + 0.5F) * grid.stride;
@@ -206,11 +212,11 @@ class FaceDetector::Impl {
     }
   }
 
-  // Greedy non-maximum suppression in place.
+  // Greedy non-maximum suppression in place, until there are max_faces.
   void keep_best(std::vector<Face>& faces) const {
     std::sort(faces.begin(), faces.end(), better);
     std::size_t kept = 0;
-    for (std::size_t i = 0; i < faces.size(); ++i) {
+    for (std::size_t i = 0; i < faces.size() && kept < static_cast<std::size_t>(options.max_faces); ++i) {
       const bool covered = std::any_of(faces.begin(), faces.begin() + static_cast<std::ptrdiff_t>(kept),
                                        [&](const Face& other) { return iou(other.box, faces[i].box) > nms_iou; });
       if (!covered) faces[kept++] = faces[i];

@@ -23,8 +23,10 @@ struct OnCacheLines {
   OnCacheLines() = default;
   template <class U>
   OnCacheLines(const OnCacheLines<U>&) noexcept {}
-  [[nodiscard]] T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64})); }
-  void deallocate(T* p, std::size_t) noexcept { ::operator delete(p, std::align_val_t{64}); }
+  [[nodiscard]] T* allocate(std::size_t n) {
+    return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64}));
+  }
+  void deallocate(T* p, std::size_t) noexcept { ::operator delete (p, std::align_val_t{64}); }
   friend bool operator==(const OnCacheLines&, const OnCacheLines&) noexcept { return true; }
 };
 template <class T>
@@ -40,9 +42,9 @@ struct PixelLayout {
 // The bilinear filter along a row: where each result comes from.
 struct LinearRow {
   PixelLayout pixel;
-  int width = 0;                      // results a row; the tables hold padded(width) entries
-  int readable = 0;                   // bytes of a row that may be read
-  int second = 0;                     // bytes from the first tap to the second; 0 where the frame is one pixel wide
+  int width = 0;                // results a row; the tables hold padded(width) entries
+  int readable = 0;             // bytes of a row that may be read
+  int second = 0;               // bytes from the first tap to the second; 0 where the frame is one pixel wide
   Table<std::int32_t> offset;   // of the first tap, bytes from the start of the row
   Table<std::int16_t> weights;  // pairs, in 1/2048
   Table<std::int32_t> bias;     // 2048 times what the constant border adds; empty: nothing
@@ -70,10 +72,10 @@ struct FirRow {
   Table<std::int32_t> start;  // padded(width) entries
   Table<float> weight;        // `taps` a result
 
-  bool planar = false;            // the row buffer's layout, chosen by `prepare_fir`
-  std::size_t plane_stride = 0;   // floats from one plane of the buffer to the next, where it is planar
-  int span = 0;                   // pixels of the buffer that sixteen neighbouring results touch at most
-  Table<float> transposed;  // weights by tap, padded(width) a tap
+  bool planar = false;           // the row buffer's layout, chosen by `prepare_fir`
+  std::size_t plane_stride = 0;  // floats from one plane of the buffer to the next, where it is planar
+  int span = 0;                  // pixels of the buffer that sixteen neighbouring results touch at most
+  Table<float> transposed;       // weights by tap, padded(width) a tap
 };
 
 // The two rows that a row of results lies between, and their weights in 1/2048.

@@ -118,29 +118,31 @@ int Axis::source(int i) const noexcept {
 }
 
 void linear_taps(const Axis& axis, Along along, bool like_area, LinearTaps& taps) {
-  const auto count = static_cast<std::size_t>(axis.out);
-  taps.index.resize(count);
-  taps.weights.resize(2 * count);
+  const int out = axis.out;
+  const int last = axis.length - 1;
+  taps.index.resize(static_cast<std::size_t>(out));
+  taps.weights.resize(2 * static_cast<std::size_t>(out));
   std::int32_t* const index = taps.index.data();
   std::int16_t* const weights = taps.weights.data();
-  const double inverse = static_cast<double>(axis.out) / axis.length;
+  const double inverse = static_cast<double>(out) / axis.length;
   const double scale = 1.0 / inverse;
   const auto put = [weights](int i, float part) {
-    weights[2 * i] = static_cast<std::int16_t>(round_even((1 - part) * 2048));
-    weights[2 * i + 1] = static_cast<std::int16_t>(round_even(part * 2048));
+    weights[2 * i] = static_cast<std::int16_t>(static_cast<int>(round_even((1 - part) * 2048)));
+    weights[2 * i + 1] = static_cast<std::int16_t>(static_cast<int>(round_even(part * 2048)));
   };
   if (like_area) {
-    for (int i = 0; i < axis.out; ++i) {
+    for (int i = 0; i < out; ++i) {
       index[i] = static_cast<int>(i * scale);
       const auto part = static_cast<float>((i + 1) - (index[i] + 1) * inverse);
       put(i, part <= 0 ? 0.0F : part - std::floor(part));
     }
   } else {
-    for (int i = 0; i < axis.out; ++i) {  // without a branch, so that it becomes vectors
+    for (int i = 0; i < out; ++i) {  // without branches, so that it becomes vectors
       const auto at = static_cast<float>((i + 0.5) * scale - 0.5);
-      const auto cut = static_cast<int>(at);
-      index[i] = cut - (at < static_cast<float>(cut) ? 1 : 0);
-      put(i, at - static_cast<float>(index[i]));
+      const int down = static_cast<int>(at + 1) - 1;  // at is above -1
+      const int index_i = down + (at - static_cast<float>(down) >= 1 ? 1 : 0);
+      index[i] = index_i;
+      put(i, at - static_cast<float>(index_i));
     }
   }
   if (along == Along::kColumn) return;
@@ -148,8 +150,8 @@ void linear_taps(const Axis& axis, Along along, bool like_area, LinearTaps& taps
     index[i] = at;
     put(i, 0);
   };
-  for (int i = 0; i < axis.out && index[i] < 0; ++i) edge(i, 0);
-  for (int i = axis.out - 1; i >= 0 && index[i] >= axis.length - 1; --i) edge(i, axis.length - 1);
+  for (int i = 0; i < out && index[i] < 0; ++i) edge(i, 0);
+  for (int i = out - 1; i >= 0 && index[i] >= last; --i) edge(i, last);
 }
 
 void area_taps(int length, int out, Fir& fir) {
