@@ -168,7 +168,7 @@ struct ModelInfo {
   std::size_t weight_bytes = 0;     ///< packed weights in memory
   std::size_t workspace_bytes = 0;  ///< scratch of one running pass
   Isa isa = Isa::kPortable;         ///< what the plan was made for
-  std::string identity;             ///< hash of graph, weights and contract, hexadecimal
+  std::string identity;             ///< 32 hexadecimal digits of graph, weights and contract; docs/model_format.md
 };
 
 /// Time of one planned step, for `liveness bench` and people who tune.

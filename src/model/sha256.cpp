@@ -2,17 +2,11 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
-
-#if defined(__x86_64__)
-#include <cpuid.h>
-#include <immintrin.h>
-#endif
 
 namespace liveness {
 namespace {
 
-alignas(16) constexpr std::array<std::uint32_t, 64> kRound{
+constexpr std::array<std::uint32_t, 64> kRound{
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -51,60 +45,7 @@ void compress(std::uint32_t* state, const std::byte* bytes, std::size_t blocks) 
   }
 }
 
-#if defined(__x86_64__)
-// Hashing the weights is part of every start; the processor's own instructions make it a fraction of a millisecond.
-__attribute__((target("sha,sse4.1"))) void compress_sha(std::uint32_t* state, const std::byte* bytes,
-                                                        std::size_t blocks) {
-  const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
-  const auto load = [](const void* p) __attribute__((target("sha,sse4.1"))) {
-    return _mm_loadu_si128(static_cast<const __m128i*>(p));
-  };
-  // The instructions want the state as (a, b, e, f) and (c, d, g, h), highest lane first.
-  const __m128i abcd = _mm_shuffle_epi32(load(state), 0x1b);
-  const __m128i efgh = _mm_shuffle_epi32(load(state + 4), 0x1b);
-  __m128i abef = _mm_unpackhi_epi64(efgh, abcd);
-  __m128i cdgh = _mm_unpacklo_epi64(efgh, abcd);
-  for (; blocks > 0; --blocks, bytes += 64) {
-    const __m128i abef_before = abef;
-    const __m128i cdgh_before = cdgh;
-    __m128i w[16];
-#pragma GCC unroll 16
-    for (std::size_t i = 0; i < 16; ++i) {
-      w[i] = i < 4 ? _mm_shuffle_epi8(load(bytes + 16 * i), big_endian)
-                   : _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(w[i - 4], w[i - 3]),
-                                                        _mm_alignr_epi8(w[i - 1], w[i - 2], 4)),
-                                          w[i - 1]);
-      const __m128i t = _mm_add_epi32(w[i], load(&kRound[4 * i]));
-      cdgh = _mm_sha256rnds2_epu32(cdgh, abef, t);
-      abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(t, 0x0e));
-    }
-    abef = _mm_add_epi32(abef, abef_before);
-    cdgh = _mm_add_epi32(cdgh, cdgh_before);
-  }
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(state), _mm_shuffle_epi32(_mm_unpackhi_epi64(cdgh, abef), 0x1b));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(state + 4), _mm_shuffle_epi32(_mm_unpacklo_epi64(cdgh, abef), 0x1b));
-}
-
-bool has_sha_instructions() {
-  unsigned a = 0;
-  unsigned b = 0;
-  unsigned c = 0;
-  unsigned d = 0;
-  const bool sse41 = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_SSE4_1) != 0;
-  return sse41 && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & bit_SHA) != 0;
-}
-#endif
-
 }  // namespace
-
-Sha256::Sha256(bool instructions) : compress_(compress) {
-#if defined(__x86_64__)
-  static const bool available = has_sha_instructions();
-  if (instructions && available) compress_ = compress_sha;
-#else
-  static_cast<void>(instructions);
-#endif
-}
 
 void Sha256::add(std::span<const std::byte> bytes) {
   total_ += bytes.size();
@@ -114,11 +55,11 @@ void Sha256::add(std::span<const std::byte> bytes) {
     filled_ += part;
     bytes = bytes.subspan(part);
     if (filled_ < block_.size()) return;
-    compress_(state_.data(), block_.data(), 1);
+    compress(state_.data(), block_.data(), 1);
     filled_ = 0;
   }
   const std::size_t blocks = bytes.size() / block_.size();
-  compress_(state_.data(), bytes.data(), blocks);
+  compress(state_.data(), bytes.data(), blocks);
   bytes = bytes.subspan(blocks * block_.size());
   std::copy(bytes.begin(), bytes.end(), block_.begin());
   filled_ = bytes.size();

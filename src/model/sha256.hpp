@@ -12,15 +12,12 @@ namespace liveness {
 
 class Sha256 {
  public:
-  // `instructions`: with the processor's own where it has them; the digest is the same.
-  explicit Sha256(bool instructions = true);
   void add(std::span<const std::byte> bytes);
   void add(std::string_view text) { add(std::as_bytes(std::span(text))); }
   // 64 hexadecimal digits; nothing may be added afterwards.
   [[nodiscard]] std::string finish();
 
  private:
-  void (*compress_)(std::uint32_t* state, const std::byte* bytes, std::size_t blocks);
   std::array<std::uint32_t, 8> state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   std::array<std::byte, 64> block_{};  // bytes that do not fill a block yet
