@@ -162,8 +162,8 @@ typedef struct liveness_image_t {
   uint32_t struct_size;
   liveness_pixel_format_t format;
   const uint8_t* data;   /* first byte of the top row (of luma for NV12 and NV21) */
-  int32_t width;         /* pixels */
-  int32_t height;        /* pixels */
+  int32_t width;         /* pixels, 1 to 65536 */
+  int32_t height;        /* pixels, 1 to 65536 */
   int64_t stride;        /* bytes from one row to the next; at least the bytes of one row */
   const uint8_t* chroma; /* NV12, NV21: the chroma plane; NULL: it follows the luma rows, at data + stride * height */
   int64_t chroma_stride; /* bytes; 0: the same as `stride` */
