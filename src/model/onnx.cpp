@@ -88,7 +88,7 @@ class Importer {
   // Results.
   static constexpr int kIntermediate = -1;
   [[nodiscard]] Operand use(const NodeReader& node, const ConstantPtr& constant);
-  [[nodiscard]] Operand add_tensor(std::string name, Shape shape, std::vector<float> data);
+  [[nodiscard]] Operand add_tensor(const std::string& name, Shape shape, std::vector<float> data);
   int emit(const NodeReader& node, Op op, std::vector<Operand> inputs, std::vector<Attribute> attributes,
            int output = 0);
   void finish(const NodeReader& node, int value) { bind(node, 0, {value, nullptr}); }
@@ -238,7 +238,7 @@ Operand Importer::use(const NodeReader& node, const ConstantPtr& constant) {
   return {Operand::Kind::kConstant, at->second};
 }
 
-Operand Importer::add_tensor(std::string name, Shape tensor_shape, std::vector<float> data) {
+Operand Importer::add_tensor(const std::string& name, Shape tensor_shape, std::vector<float> data) {
   graph_.tensors.push_back({tensor_names_.unique(name), std::move(tensor_shape), std::move(data)});
   return {Operand::Kind::kConstant, static_cast<int>(graph_.tensors.size()) - 1};
 }
@@ -492,12 +492,12 @@ Importer::Window Importer::window(NodeReader& node, const Shape& x, std::vector<
 }
 
 // Leaves out what equals the default.
-std::vector<Attribute> window_attributes(std::vector<std::pair<std::string, std::vector<std::int64_t>>> lists) {
+std::vector<Attribute> window_attributes(const std::vector<std::pair<std::string, std::vector<std::int64_t>>>& lists) {
   std::vector<Attribute> attributes;
-  for (auto& [name, list] : lists) {
+  for (const auto& [name, list] : lists) {
     const std::int64_t fallback = name == "strides" || name == "dilations" ? 1 : 0;
     if (std::any_of(list.begin(), list.end(), [&](std::int64_t v) { return v != fallback; }))
-      attributes.push_back({name, std::move(list)});
+      attributes.push_back({name, list});
   }
   return attributes;
 }
@@ -671,6 +671,7 @@ void Importer::reduce_mean(NodeReader& node) {
   if (node.flag("noop_with_empty_axes", false) && given.empty()) return finish(node, x);
   if (given.empty()) across_pictures(node);  // all axes, the batch among them
   std::vector<std::int64_t> axes;
+  axes.reserve(given.size());
   for (const auto a : given) axes.push_back(axis(node, a, rank));
   std::sort(axes.begin(), axes.end());
   axes.erase(std::unique(axes.begin(), axes.end()), axes.end());

@@ -27,6 +27,10 @@ float from_half(std::uint16_t bits) {
   return sign * std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25);
 }
 
+std::int64_t from_int8(std::uint8_t bits) {
+  return bits < 128 ? bits : bits - 256;
+}
+
 template <class T>
 T load(std::span<const std::byte> raw, std::size_t i) {
   static_assert(std::endian::native == std::endian::little, "ONNX raw data is little-endian");
@@ -534,14 +538,14 @@ std::string NodeReader::text(std::string_view name, std::string_view fallback) {
   return clean(a != nullptr ? a->text : fallback);
 }
 
-std::vector<std::int64_t> NodeReader::integers(std::string_view name, std::vector<std::int64_t> fallback) {
+std::vector<std::int64_t> NodeReader::integers(std::string_view name, const std::vector<std::int64_t>& fallback) {
   const auto* a = take(name, Attribute::Kind::kInts);
-  return a != nullptr ? a->integers : std::move(fallback);
+  return a != nullptr ? a->integers : fallback;
 }
 
-std::vector<float> NodeReader::floats(std::string_view name, std::vector<float> fallback) {
+std::vector<float> NodeReader::floats(std::string_view name, const std::vector<float>& fallback) {
   const auto* a = take(name, Attribute::Kind::kFloats);
-  return a != nullptr ? a->floats : std::move(fallback);
+  return a != nullptr ? a->floats : fallback;
 }
 
 const Tensor* NodeReader::tensor(std::string_view name) {
@@ -608,7 +612,7 @@ ConstantPtr make_constant(const Tensor& tensor, std::string name) {
         case Type::kDouble: c.floats[i] = static_cast<float>(load<double>(raw, i)); break;
         case Type::kInt64: c.integers[i] = load<std::int64_t>(raw, i); break;
         case Type::kInt32: c.integers[i] = load<std::int32_t>(raw, i); break;
-        case Type::kInt8: c.integers[i] = load<std::int8_t>(raw, i); break;
+        case Type::kInt8: c.integers[i] = from_int8(load<std::uint8_t>(raw, i)); break;
         default: c.integers[i] = load<std::uint8_t>(raw, i); break;
       }
     }

@@ -46,8 +46,8 @@ class NodeReader {
   [[nodiscard]] bool flag(std::string_view name, bool fallback);
   [[nodiscard]] float number(std::string_view name, float fallback);
   [[nodiscard]] std::string text(std::string_view name, std::string_view fallback);
-  [[nodiscard]] std::vector<std::int64_t> integers(std::string_view name, std::vector<std::int64_t> fallback);
-  [[nodiscard]] std::vector<float> floats(std::string_view name, std::vector<float> fallback);
+  [[nodiscard]] std::vector<std::int64_t> integers(std::string_view name, const std::vector<std::int64_t>& fallback);
+  [[nodiscard]] std::vector<float> floats(std::string_view name, const std::vector<float>& fallback);
   [[nodiscard]] const Tensor* tensor(std::string_view name);
   void ignore(std::string_view name);
   void finish() const;
