@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#define LIVENESS_INLINE __attribute__((always_inline)) inline
+
 namespace liveness::engine {
 
 using Index = std::ptrdiff_t;

@@ -7,7 +7,6 @@
 // No standard header here: an inline function of it, compiled with these flags, could be the copy that all other code
 // gets.
 
-#define LIVENESS_INLINE __attribute__((always_inline)) inline
 #define LIVENESS_UNROLL _Pragma("GCC unroll 32")
 
 LIVENESS_INLINE int smaller(int a, int b) {
@@ -61,24 +60,9 @@ V activate_any(const Operation& op, V x) {
   return x;
 }
 
-// The activation as a compile-time choice for inner loops; kOther asks at run time.
-enum : int { kActNone, kActClip, kActPRelu, kActOther };
-
-LIVENESS_INLINE int act_class(const Operation& op) {
-  switch (op.act) {
-    case Act::kNone: return kActNone;
-    case Act::kClip: return kActClip;
-    case Act::kPRelu: return kActPRelu;
-    default: return kActOther;
-  }
-}
-
-template <int A>
-LIVENESS_INLINE V activate(const Operation& op, V x, V slope) {
-  if constexpr (A == kActClip) return clip(x, splat(op.act_a), splat(op.act_b));
-  if constexpr (A == kActPRelu) return prelu(x, slope);
-  if constexpr (A == kActOther) return activate_any(op, x);
-  return x;
+// For channels from c on.
+LIVENESS_INLINE V activate_at(const Operation& op, V x, int c) {
+  return op.act == Act::kPRelu ? prelu(x, load(op.slope + c)) : activate_any(op, x);
 }
 
 // ------------------------------------------------------------------------------------------------ convolution
@@ -105,7 +89,7 @@ void finish_tile(const Tile& t, int rows, int vectors) {
     for (int n = 0; n < vectors; ++n) {
       V y = load(t.out + m * t.out_step + n * kLanes);
       if (t.residual != nullptr && op.residual_first) y = y + load(t.residual + m * t.residual_step + n * kLanes);
-      y = op.act == Act::kPRelu ? prelu(y, load(op.slope + (t.block->first + n) * kLanes)) : activate_any(op, y);
+      y = activate_at(op, y, (t.block->first + n) * kLanes);
       if (t.residual != nullptr && !op.residual_first) y = y + load(t.residual + m * t.residual_step + n * kLanes);
       store(t.out + m * t.out_step + n * kLanes, y);
     }
@@ -128,6 +112,8 @@ void tile(const Tile& t) {
   const int segments = op.segments;
   for (int s = 0; s < segments; ++s) {
     const float* a = t.segments[s] + t.a_offset;
+    // Opaque to the compiler, which would otherwise keep one offset a pixel, in memory, for the sake of this addition.
+    asm("" : "+r"(a));
     if constexpr (kDepth != 0) {
       LIVENESS_UNROLL for (int k = 0; k < kDepth; ++k) {
         V wv[N];
@@ -337,72 +323,90 @@ void conv_planes(const Operation& op, float* arena, int y0, int y1) {
 
 // ------------------------------------------------------------------------------------------------ depthwise
 
-// X output pixels of one vector of channels. `edge`: some columns lie beside the image and read `zeros` instead.
-template <int K, int S, int X, bool kEdge>
-LIVENESS_INLINE void depthwise_sums(const float* const* rows, Index stride, int column, int width, const float* zeros,
-                                    const float* weight, Index weight_step, const V* kept, V* sum) {
+// X output pixels of one vector of channels. `p` points at the first column of each of the window's K rows; columns
+// beside the image are read too (the arena has room there) and masked to zero.
+template <int K, int S, int X>
+LIVENESS_INLINE void depthwise_sums(const float* const* rows, Index stride, int column, int width, const V* weight,
+                                    V* sum) {
   constexpr int kColumns = (X - 1) * S + K;
-  LIVENESS_UNROLL for (int ky = 0; ky < K; ++ky) {
-    V w[K];
-    LIVENESS_UNROLL for (int kx = 0; kx < K; ++kx) {
-      w[kx] = K == 3 && kKeepWeights ? kept[ky * K + kx] : load(weight + (ky * K + kx) * weight_step);
-    }
-    const float* from = rows[ky] + column * stride;
-    LIVENESS_UNROLL for (int j = 0; j < kColumns; ++j) {
-      const float* p = from + j * stride;
-      if (kEdge && j < K - 1) p = column + j < 0 ? zeros : p;
-      if (kEdge && j > kColumns - K) p = column + j >= width ? zeros : p;
-      const V v = load(p);
+  const float* p[K];
+  LIVENESS_UNROLL for (int ky = 0; ky < K; ++ky) p[ky] = rows[ky] + column * stride;
+  LIVENESS_UNROLL for (int j = 0; j < kColumns; ++j) {
+    const bool edge = j < K - 1 || j > kColumns - K;
+    const Mask mask = make_mask(column + j >= 0 && column + j < width);
+    LIVENESS_UNROLL for (int ky = 0; ky < K; ++ky) {
+      const V v = edge ? load_masked(p[ky], mask) : load(p[ky]);
       LIVENESS_UNROLL for (int x = 0; x < X; ++x) {
         const int kx = j - x * S;
-        if (kx >= 0 && kx < K) sum[x] = fma(v, w[kx], sum[x]);
+        if (kx >= 0 && kx < K) sum[x] = fma(v, weight[ky * K + kx], sum[x]);
       }
+      // One pointer a row, moved along: the compiler would rather keep one a column, in memory.
+      p[ky] += stride;
+      asm("" : "+r"(p[ky]));
     }
   }
 }
 
-template <int K, int S, int X, int A>
-LIVENESS_INLINE void depthwise_pixels(const Operation& op, const float* const* rows, int x, const float* zeros,
-                                      int vector, const V* kept, V bias, V slope, float* out) {
-  const int column = x * S - op.pad_left;
+template <int K, int S, int X>
+LIVENESS_INLINE void depthwise_pixels(const Operation& op, const float* const* rows, int x, const V* weight, V bias,
+                                      V slope, V low, V high, float* out) {
   V sum[X];
   LIVENESS_UNROLL for (int i = 0; i < X; ++i) sum[i] = bias;
-  const float* weight = op.weight + vector * kLanes;
+  depthwise_sums<K, S, X>(rows, op.a.stride, x * S - op.pad_left, op.a.width, weight, sum);
   const Index step = op.out.stride;
-  if (column >= 0 && column + (X - 1) * S + K <= op.a.width) {
-    depthwise_sums<K, S, X, false>(rows, op.a.stride, column, op.a.width, zeros, weight, op.depth, kept, sum);
+  float* to = out + x * step;
+  if (op.act == Act::kPRelu) {
+    LIVENESS_UNROLL for (int i = 0; i < X; ++i) {
+      store(to, prelu(sum[i], slope));
+      to += step;
+    }
+  } else if (op.act == Act::kClip) {
+    LIVENESS_UNROLL for (int i = 0; i < X; ++i) {
+      store(to, clip(sum[i], low, high));
+      to += step;
+    }
   } else {
-    depthwise_sums<K, S, X, true>(rows, op.a.stride, column, op.a.width, zeros, weight, op.depth, kept, sum);
+    LIVENESS_UNROLL for (int i = 0; i < X; ++i) store(to + i * step, sum[i]);
+    if (op.act == Act::kNone) return;
+    for (int i = 0; i < X; ++i) store(to + i * step, activate_any(op, load(to + i * step)));
   }
-  LIVENESS_UNROLL for (int i = 0; i < X; ++i) store(out + (x + i) * step, activate<A>(op, sum[i], slope));
 }
 
-template <int K, int S, int A>
+template <int K, int S>
 void depthwise_rows(const Operation& op, float* arena, int y0, int y1) {
-  constexpr int kBlock = K == 3 ? 5 : 4;
-  const int vectors = static_cast<int>(op.depth / kLanes);
-  for (int y = y0; y < y1; ++y) {
-    const float* from[K];
-    for (int ky = 0; ky < K; ++ky) {
-      const int iy = y * S - op.pad_top + ky;
-      from[ky] = iy >= 0 && iy < op.a.height ? row(op.a, arena, iy) : arena + op.zeros + op.a.pad_left * op.a.stride;
+  constexpr int kRows = 16;  // output rows whose input rows are looked up at once
+  constexpr int kInputs = (kRows - 1) * S + K;
+  const int width = op.out.width;
+  // Blocks of five leave no rest at the usual widths that are no multiple of eight.
+  const int wide = width % 8 != 0 && width % 5 == 0 ? 5 : 8;
+  const V low = splat(op.act_a);
+  const V high = splat(op.act_b);
+  for (int y = y0; y < y1; y += kRows) {
+    const int count = smaller(kRows, y1 - y);
+    const float* from[kInputs];
+    float* to[kRows];
+    for (int i = 0; i < (count - 1) * S + K; ++i) {
+      const int iy = y * S - op.pad_top + i;
+      from[i] = iy >= 0 && iy < op.a.height ? row(op.a, arena, iy) : arena + op.zeros + op.a.pad_left * op.a.stride;
     }
-    float* to = row(op.out, arena, y);
-    for (int c = 0; c < vectors; ++c) {
-      const float* rows[K];
-      LIVENESS_UNROLL for (int ky = 0; ky < K; ++ky) rows[ky] = from[ky] + c * kLanes;
-      V kept[9];
-      if (K == 3 && kKeepWeights) {
-        LIVENESS_UNROLL for (int k = 0; k < 9; ++k) kept[k] = load(op.weight + k * op.depth + c * kLanes);
-      }
-      const V bias = load(op.bias + c * kLanes);
-      const V slope = A == kActPRelu ? load(op.slope + c * kLanes) : bias;
-      int x = 0;
-      for (; x + kBlock <= op.out.width; x += kBlock) {
-        depthwise_pixels<K, S, kBlock, A>(op, rows, x, arena + op.zeros, c, kept, bias, slope, to + c * kLanes);
-      }
-      for (; x < op.out.width; ++x) {
-        depthwise_pixels<K, S, 1, A>(op, rows, x, arena + op.zeros, c, kept, bias, slope, to + c * kLanes);
+    for (int i = 0; i < count; ++i) to[i] = row(op.out, arena, y + i);
+    // Channels outside, so that the weights stay where they are and a row is fetched once for all that read it.
+    for (int c = 0; c < op.depth; c += kLanes) {
+      V weight[K * K];
+      LIVENESS_UNROLL for (int k = 0; k < K * K; ++k) weight[k] = load(op.weight + k * op.depth + c);
+      const V bias = load(op.bias + c);
+      const V slope = op.slope != nullptr ? load(op.slope + c) : bias;
+      for (int i = 0; i < count; ++i) {
+        const float* rows[K];
+        LIVENESS_UNROLL for (int ky = 0; ky < K; ++ky) rows[ky] = from[i * S + ky] + c;
+        float* out = to[i] + c;
+        int x = 0;
+        if (wide == 8) {
+          for (; x + 8 <= width; x += 8) depthwise_pixels<K, S, 8>(op, rows, x, weight, bias, slope, low, high, out);
+        }
+        for (; x + 5 <= width; x += 5) depthwise_pixels<K, S, 5>(op, rows, x, weight, bias, slope, low, high, out);
+        for (; x + 2 <= width; x += 2) depthwise_pixels<K, S, 2>(op, rows, x, weight, bias, slope, low, high, out);
+        if (x < width) depthwise_pixels<K, S, 1>(op, rows, x, weight, bias, slope, low, high, out);
       }
     }
   }
@@ -427,8 +431,7 @@ void depthwise_any_vectors(const Operation& op, float* arena, int y, int x, int 
   }
   float* to = row(op.out, arena, y) + x * op.out.stride + c;
   LIVENESS_UNROLL for (int n = 0; n < N; ++n) {
-    const V y_value = op.act == Act::kPRelu ? prelu(sum[n], load(op.slope + c + n * kLanes)) : activate_any(op, sum[n]);
-    store(to + n * kLanes, y_value);
+    store(to + n * kLanes, activate_at(op, sum[n], c + n * kLanes));
   }
 }
 
@@ -443,31 +446,17 @@ void depthwise_any(const Operation& op, float* arena, int y0, int y1) {
   }
 }
 
-template <int K, int S>
-void depthwise_act(const Operation& op, float* arena, int y0, int y1) {
-  switch (act_class(op)) {
-    case kActNone: depthwise_rows<K, S, kActNone>(op, arena, y0, y1); return;
-    case kActClip: depthwise_rows<K, S, kActClip>(op, arena, y0, y1); return;
-    case kActPRelu: depthwise_rows<K, S, kActPRelu>(op, arena, y0, y1); return;
-    default: depthwise_rows<K, S, kActOther>(op, arena, y0, y1); return;
-  }
-}
-
 void depthwise(const Operation& op, float* arena, int y0, int y1) {
   const bool plain = op.kernel_h == op.kernel_w && op.stride_h == op.stride_w && op.dilation_h == 1 &&
-                     op.dilation_w == 1 && op.pad_left < op.kernel_w && op.out.width > 1;
-  if (plain && op.kernel_h == 3 && op.stride_h == 1) return depthwise_act<3, 1>(op, arena, y0, y1);
-  if (plain && op.kernel_h == 3 && op.stride_h == 2) return depthwise_act<3, 2>(op, arena, y0, y1);
-  if (plain && op.kernel_h == 5 && op.stride_h == 1) return depthwise_act<5, 1>(op, arena, y0, y1);
-  if (plain && op.kernel_h == 5 && op.stride_h == 2) return depthwise_act<5, 2>(op, arena, y0, y1);
+                     op.dilation_w == 1 && op.pad_left < op.kernel_w && op.pad_right < op.kernel_w && op.out.width > 1;
+  if (plain && op.kernel_h == 3 && op.stride_h == 1) return depthwise_rows<3, 1>(op, arena, y0, y1);
+  if (plain && op.kernel_h == 3 && op.stride_h == 2) return depthwise_rows<3, 2>(op, arena, y0, y1);
+  if (plain && op.kernel_h == 5 && op.stride_h == 1) return depthwise_rows<5, 1>(op, arena, y0, y1);
+  if (plain && op.kernel_h == 5 && op.stride_h == 2) return depthwise_rows<5, 2>(op, arena, y0, y1);
   depthwise_any(op, arena, y0, y1);
 }
 
 // ------------------------------------------------------------------------------------------------ pooling
-
-LIVENESS_INLINE V activate_at(const Operation& op, V x, int c) {
-  return op.act == Act::kPRelu ? prelu(x, load(op.slope + c)) : activate_any(op, x);
-}
 
 void pool_any(const Operation& op, float* arena, int y0, int y1) {
   for (int y = y0; y < y1; ++y) {
@@ -569,7 +558,8 @@ LIVENESS_INLINE V combine(const Operation& op, V x, const float* b, int c) {
 
 template <Pointwise P>
 void pointwise_rows(const Operation& op, float* arena, int y0, int y1) {
-  const int kind = act_class(op);
+  const V low = splat(op.act_a);
+  const V high = splat(op.act_b);
   const int channels = op.out.channels;
   const bool after = op.has_c && !op.residual_first;
   for (int y = y0; y < y1; ++y) {
@@ -582,9 +572,11 @@ void pointwise_rows(const Operation& op, float* arena, int y0, int y1) {
       for (int c = 0; c < channels; c += kLanes) {
         V v = combine<P>(op, load(a + c), b, c);
         if (op.has_c && op.residual_first) v = v + load(r + c);
-        if (kind == kActClip) v = activate<kActClip>(op, v, v);
-        if (kind == kActPRelu) v = prelu(v, load(op.slope + c));
-        if (kind == kActOther) v = activate_any(op, v);
+        if (op.act == Act::kClip) {
+          v = clip(v, low, high);
+        } else if (op.act != Act::kNone) {
+          v = activate_at(op, v, c);
+        }
         if (after) v = v + load(r + c);
         store(out + c, v);
       }

@@ -177,11 +177,7 @@ class Scheduler {
     end_ = end;
     std::vector<int> rings(net_.values.size(), 0);
     extent_ = &rings;
-    const int last = end - 1;
-    const int rows = height(net_.layers[at(last)]);
-    if (end - first > 1) {
-      for (int y = 1; y <= rows; ++y) pull(last, y);
-    }
+    pull(end - 1, height(net_.layers[at(end - 1)]));
     for (int i = first; i < end; ++i) pull(i, height(net_.layers[at(i)]));
     for (int i = first; i < end; ++i) {
       const int v = root(net_.layers[at(i)].output);
@@ -204,24 +200,24 @@ class Scheduler {
            std::all_of(readers.begin(), readers.end(), [&](int r) { return r >= first_ && r < end_; });
   }
 
+  // Makes rows of the layer up to `upto`, a few at a time, each time no more of what they need than that.
   void pull(int layer, int upto) {
     const Layer& l = net_.layers[at(layer)];
-    const int y0 = done_[at(layer)];
-    if (y0 >= upto) return;
-    const int y1 = std::min(height(l), std::max(upto, y0 + rows_at_once(l)));
-    for (const int v : inputs(l)) {
-      const int end = needed(l, v, y0, y1).end;
-      for (int i = first_; i < end_; ++i) {
-        const Layer& from = net_.layers[at(i)];
-        if (root(from.output) == root(v) && i != layer)
-          pull(i, from.kind == Kind::kGlobalPool || from.kind == Kind::kToDense || from.kind == Kind::kDense
-                      ? height(from)
-                      : end);
+    while (done_[at(layer)] < upto) {
+      const int y0 = done_[at(layer)];
+      const int y1 = std::min(height(l), y0 + rows_at_once(l));
+      for (const int v : inputs(l)) {
+        const int end = needed(l, v, y0, y1).end;
+        for (int i = first_; i < end_; ++i) {
+          const Layer& from = net_.layers[at(i)];
+          if (root(from.output) != root(v) || i == layer) continue;
+          pull(i, from.kind == Kind::kGlobalPool || from.kind == Kind::kToDense ? height(from) : end);
+        }
       }
+      steps.push_back({layer, y0, y1});
+      done_[at(layer)] = y1;
+      note_extent(root(l.output), y1);
     }
-    steps.push_back({layer, y0, y1});
-    done_[at(layer)] = y1;
-    note_extent(root(l.output), y1);
   }
 
   // How many rows of a value must be kept when rows up to `end` are there.
@@ -239,13 +235,14 @@ class Scheduler {
   }
 
   int rows_at_once(const Layer& layer) const {
+    if (end_ - first_ == 1) return height(layer);
     const int width = std::max(1, net_.values[at(layer.output)].width);
     if (layer.kind == Kind::kToDense || layer.kind == Kind::kGlobalPool) return 1;
     return std::max(1, (kPixelsAtOnce + width - 1) / width);
   }
 
-  static constexpr Index kFuseBytes = Index{64} << 10;
-  static constexpr int kPixelsAtOnce = 40;
+  static constexpr Index kFuseBytes = Index{128} << 10;
+  static constexpr int kPixelsAtOnce = 160;
 
   const Network& net_;
   const std::vector<int>& roots_;
@@ -307,10 +304,15 @@ class ArenaLayout {
 
 // ------------------------------------------------------------------------------------------------ the plan
 
+// The kernels may read `margin` floats before and after what they use.
 class CpuWorkspace final : public Workspace {
  public:
-  explicit CpuWorkspace(Index floats) : arena(floats) {}
-  Floats arena;
+  CpuWorkspace(Index floats, Index margin) : memory_(floats + 2 * margin), margin_(margin) {}
+  [[nodiscard]] float* arena() const noexcept { return memory_.get() + margin_; }
+
+ private:
+  Floats memory_;
+  Index margin_;
 };
 
 class CpuExecutable final : public Executable {
@@ -329,37 +331,39 @@ class CpuExecutable final : public Executable {
     }
   }
 
-  std::unique_ptr<Workspace> make_workspace() const override { return std::make_unique<CpuWorkspace>(arena_floats_); }
+  std::unique_ptr<Workspace> make_workspace() const override {
+    return std::make_unique<CpuWorkspace>(arena_floats_, margin_);
+  }
 
   PlanarView input(Workspace& workspace) const override {
     const Rows& rows = rows_[at(net_.input)];
-    return {static_cast<CpuWorkspace&>(workspace).arena.get() + rows.offset, rows.pitch, rows.plane};
+    return {static_cast<CpuWorkspace&>(workspace).arena() + rows.offset, rows.pitch, rows.plane};
   }
 
   void run(Workspace& workspace) const override {
-    float* arena = static_cast<CpuWorkspace&>(workspace).arena.get();
+    float* arena = static_cast<CpuWorkspace&>(workspace).arena();
     for (const Step& step : steps_) run_step(step, arena);
   }
 
   std::span<const float> output(const Workspace& workspace, std::size_t i) const override {
-    const float* arena = static_cast<const CpuWorkspace&>(workspace).arena.get();
+    const float* arena = static_cast<const CpuWorkspace&>(workspace).arena();
     return {arena + rows_[at(net_.outputs.at(i))].offset, output_sizes_[i]};
   }
 
   std::size_t weight_bytes() const noexcept override { return weights_.size_bytes(); }
   std::size_t workspace_bytes() const noexcept override {
-    return static_cast<std::size_t>(arena_floats_) * sizeof(float);
+    return static_cast<std::size_t>(arena_floats_ + 2 * margin_) * sizeof(float);
   }
 
   std::vector<StepTime> profile(int rounds) const override {
     using Clock = std::chrono::steady_clock;
-    CpuWorkspace workspace(arena_floats_);
+    const CpuWorkspace workspace(arena_floats_, margin_);
     std::vector<std::vector<double>> times(net_.layers.size());
     for (int round = 0; round < rounds; ++round) {
       std::vector<double> spent(net_.layers.size(), 0.0);
       for (const Step& step : steps_) {
         const auto start = Clock::now();
-        run_step(step, workspace.arena.get());
+        run_step(step, workspace.arena());
         spent[at(step.layer)] += std::chrono::duration<double, std::micro>(Clock::now() - start).count();
       }
       for (std::size_t i = 0; i < spent.size(); ++i) times[i].push_back(spent[i]);
@@ -532,6 +536,7 @@ class CpuExecutable final : public Executable {
         break;
       case Kind::kDepthwise:
         planned.kernel = kernels_.depthwise;
+        margin_ = std::max(margin_, rounded(op.kernel_w * op.a.stride, kAlign));
         op.depth = static_cast<int>(rounded(op.out.channels, kernels_.lanes));
         break;
       case Kind::kPool: planned.kernel = kernels_.pool; break;
@@ -696,6 +701,7 @@ class CpuExecutable final : public Executable {
   Floats weights_;
   Index zeros_ = 0;
   Index arena_floats_ = 0;
+  Index margin_ = 0;
 };
 
 }  // namespace
