@@ -406,14 +406,19 @@ void add_part(Sha256& hash, const Part& part) {
 // start; eight independent lanes take the weights at the speed of memory.
 std::array<std::uint64_t, 8> checksum(std::span<const float> values) {
   std::array<std::uint64_t, 8> lanes{1, 2, 3, 4, 5, 6, 7, 8};
-  for (std::span<const std::byte> rest = std::as_bytes(values); !rest.empty();) {
-    std::array<std::uint64_t, 8> words{};
-    const std::size_t size = std::min(rest.size(), sizeof words);
-    std::memcpy(words.data(), rest.data(), size);
-    // Each step can be undone, so no change of one word is ever lost.
-    for (std::size_t i = 0; i < 8; ++i) lanes[i] = std::rotl(lanes[i] ^ words[i], 29) * 0x9e3779b97f4a7c15U;
-    rest = rest.subspan(size);
+  std::array<std::uint64_t, 8> words;
+  // Each step can be undone, so no change of one word is ever lost.
+  const auto step = [&] {
+    for (std::size_t i = 0; i < lanes.size(); ++i) lanes[i] = std::rotl(lanes[i] ^ words[i], 29) * 0x9e3779b97f4a7c15U;
+  };
+  std::span<const std::byte> rest = std::as_bytes(values);
+  for (; rest.size() >= sizeof words; rest = rest.subspan(sizeof words)) {
+    std::memcpy(words.data(), rest.data(), sizeof words);
+    step();
   }
+  words = {};
+  std::memcpy(words.data(), rest.data(), rest.size());
+  step();
   return lanes;
 }
 
