@@ -24,7 +24,7 @@ def main(detector: str, pads: str, *pictures: str) -> None:
     models = [liveness.Model(path) for path in pads.split(",")]
     with liveness.Ensemble(models, detector=liveness.Model(detector), profiler=profiler) as ensemble:
         for path in pictures:
-            result = ensemble.predict(read_ppm(path), colour="rgb")
+            result = ensemble.predict(read_ppm(path), color="rgb")
             print(f"{path}: {result.verdict} score {result.score:.4f} ({result.model}, {result.time.total:.1f} ms)")
             for sentence in result.reasons.sentences:
                 print(f"  {sentence}")

@@ -26,8 +26,8 @@ using FaceTuple = std::tuple<Box, std::optional<std::array<std::array<float, 2>,
 // it, since the buffer cannot go away or be resized while this lives.
 class Frame {
  public:
-  // Throws Error(kInvalidArgument) that names what arrived where dtype, rank, shape or strides do not fit `colour`.
-  Frame(const py::handle& array, const std::string& colour, const std::string& name);
+  // Throws Error(kInvalidArgument) that names what arrived where dtype, rank, shape or strides do not fit `color`.
+  Frame(const py::handle& array, const std::string& color, const std::string& name);
   ~Frame() { PyBuffer_Release(&buffer_); }
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;

@@ -3,8 +3,8 @@
 namespace liveness::python {
 namespace {
 
-std::vector<FaceTuple> detect(const FaceDetector& detector, const py::object& image, const std::string& colour) {
-  const Frame frame(image, colour, "image");
+std::vector<FaceTuple> detect(const FaceDetector& detector, const py::object& image, const std::string& color) {
+  const Frame frame(image, color, "image");
   std::vector<FaceTuple> faces;
   const py::gil_scoped_release release;
   for (const Face& f : detector.detect(frame.view())) faces.push_back(to_tuple(f));
@@ -19,7 +19,7 @@ void register_detector(py::module_& m) {
              return FaceDetector(model, detection_options(options));
            }),
            py::arg("model"), py::arg("options"))
-      .def("detect", &detect, py::arg("image"), py::arg("colour"));
+      .def("detect", &detect, py::arg("image"), py::arg("color"));
 }
 
 }  // namespace liveness::python

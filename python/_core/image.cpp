@@ -7,13 +7,13 @@
 namespace liveness::python {
 namespace {
 
-struct Colour {
+struct Color {
   std::string_view name;
   PixelFormat format;
   int channels;  // 1: an array without a third axis
 };
 
-constexpr std::array<Colour, 7> kColours = {{{"bgr", PixelFormat::kBgr, 3},
+constexpr std::array<Color, 7> kColors = {{{"bgr", PixelFormat::kBgr, 3},
                                              {"rgb", PixelFormat::kRgb, 3},
                                              {"bgra", PixelFormat::kBgra, 4},
                                              {"rgba", PixelFormat::kRgba, 4},
@@ -21,13 +21,13 @@ constexpr std::array<Colour, 7> kColours = {{{"bgr", PixelFormat::kBgr, 3},
                                              {"nv12", PixelFormat::kNv12, 1},
                                              {"nv21", PixelFormat::kNv21, 1}}};
 
-const Colour& find_colour(const std::string& name) {
+const Color& find_color(const std::string& name) {
   std::string all;
-  for (const auto& c : kColours) {
+  for (const auto& c : kColors) {
     if (c.name == name) return c;
     all += (all.empty() ? "" : ", ") + std::string(c.name);
   }
-  fail("colour is \"" + name + "\", expected one of " + all);
+  fail("color is \"" + name + "\", expected one of " + all);
 }
 
 std::string to_text(const Py_ssize_t* values, int n) {
@@ -42,10 +42,10 @@ std::string dtype_of(const py::handle& array, const Py_buffer& buffer) {
 }
 
 // The strides are those of rows of adjacent pixels. An axis of length 1 has no stride to speak of.
-void check_strides(const Py_buffer& b, const Colour& colour, const std::string& name) {
-  const Py_ssize_t channels = colour.channels;
+void check_strides(const Py_buffer& b, const Color& color, const std::string& name) {
+  const Py_ssize_t channels = color.channels;
   const bool pixels_adjacent =
-      (colour.channels == 1 || b.strides[2] == 1) && (b.shape[1] == 1 || b.strides[1] == channels);
+      (color.channels == 1 || b.strides[2] == 1) && (b.shape[1] == 1 || b.strides[1] == channels);
   const bool rows_apart = b.shape[0] == 1 || b.strides[0] >= b.shape[1] * channels;
   if (pixels_adjacent && rows_apart) return;
   fail(name + ": the pixels of a row must be adjacent and rows go down in memory, got strides " +
@@ -55,8 +55,8 @@ void check_strides(const Py_buffer& b, const Colour& colour, const std::string& 
 
 }  // namespace
 
-Frame::Frame(const py::handle& array, const std::string& colour, const std::string& name) {
-  const Colour& c = find_colour(colour);
+Frame::Frame(const py::handle& array, const std::string& color, const std::string& name) {
+  const Color& c = find_color(color);
   if (PyObject_GetBuffer(array.ptr(), &buffer_, PyBUF_RECORDS_RO) != 0) {
     PyErr_Clear();
     throw py::type_error(name + ": expected an array of uint8, got " +
@@ -68,7 +68,7 @@ Frame::Frame(const py::handle& array, const std::string& colour, const std::stri
       fail(name + ": expected dtype uint8, got " + dtype_of(array, b));
     const int rank = c.channels == 1 ? 2 : 3;
     if (b.ndim != rank || (rank == 3 && b.shape[2] != c.channels))
-      fail(name + ": colour \"" + colour + "\" takes an array of shape (height, width" +
+      fail(name + ": color \"" + color + "\" takes an array of shape (height, width" +
            (rank == 3 ? ", " + std::to_string(c.channels) : std::string()) + "), got " + to_text(b.shape, b.ndim));
     for (int i = 0; i < 2; ++i)
       if (b.shape[i] < 1 || b.shape[i] > INT32_MAX) fail(name + ": cannot have shape " + to_text(b.shape, b.ndim));
@@ -76,7 +76,7 @@ Frame::Frame(const py::handle& array, const std::string& colour, const std::stri
     Py_ssize_t height = b.shape[0];
     if (c.format == PixelFormat::kNv12 || c.format == PixelFormat::kNv21) {
       if (height % 3 != 0)
-        fail(name + ": colour \"" + colour + "\" takes an array of shape (height * 3 / 2, width), got " +
+        fail(name + ": color \"" + color + "\" takes an array of shape (height * 3 / 2, width), got " +
              to_text(b.shape, b.ndim));
       height = height / 3 * 2;
     }

@@ -57,8 +57,8 @@ class Scorer {
   Scorer(Models models, const py::dict& options, ProfilerPtr profiler)
       : profiler_(std::move(profiler)), predictor_(std::move(models), to_options(options, profiler_.get())) {}
 
-  py::tuple predict(const py::object& image, const std::string& colour, const std::optional<FaceTuple>& face) const {
-    const Frame frame(image, colour, "image");
+  py::tuple predict(const py::object& image, const std::string& color, const std::optional<FaceTuple>& face) const {
+    const Frame frame(image, color, "image");
     Result result;
     {
       const py::gil_scoped_release release;
@@ -68,7 +68,7 @@ class Scorer {
   }
 
   // One (result or None, status, error) an image. An array that does not fit costs its own item only.
-  py::list predict_batch(const py::sequence& images, const std::string& colour,
+  py::list predict_batch(const py::sequence& images, const std::string& color,
                          const std::optional<std::vector<Box>>& boxes, int threads) const {
     const std::size_t n = images.size();
     if (boxes && boxes->size() != n)
@@ -80,7 +80,7 @@ class Scorer {
     std::vector<Predictor::BatchItem> items(n);
     for (std::size_t i = 0; i < n; ++i) {
       try {
-        frames.emplace_back(images[i], colour, "images[" + std::to_string(i) + "]");
+        frames.emplace_back(images[i], color, "images[" + std::to_string(i) + "]");
       } catch (const Error& e) {
         items[i] = {std::nullopt, e.status(), e.what()};
         continue;
@@ -112,8 +112,8 @@ void register_scorer(py::module_& m, const char* name) {
   using S = Scorer<P>;
   py::class_<S>(m, name)
       .def(py::init<Models, const py::dict&, ProfilerPtr>(), py::arg("models"), py::arg("options"), py::arg("profiler"))
-      .def("predict", &S::predict, py::arg("image"), py::arg("colour"), py::arg("face"))
-      .def("predict_batch", &S::predict_batch, py::arg("images"), py::arg("colour"), py::arg("boxes"),
+      .def("predict", &S::predict, py::arg("image"), py::arg("color"), py::arg("face"))
+      .def("predict_batch", &S::predict_batch, py::arg("images"), py::arg("color"), py::arg("boxes"),
            py::arg("threads"));
 }
 

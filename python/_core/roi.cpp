@@ -9,8 +9,8 @@ class Roi {
       : processor_(specs_of(models, convention)), convention_(std::move(convention)) {}
 
   // One (values, region, outside) a model; values are (channels, height, width).
-  py::list extract(const py::object& image, const std::string& colour, const Box& face) const {
-    const Frame frame(image, colour, "image");
+  py::list extract(const py::object& image, const std::string& color, const Box& face) const {
+    const Frame frame(image, color, "image");
     std::vector<py::array_t<float>> arrays;
     std::vector<PlanarView> planes;
     for (std::size_t i = 0; i < processor_.size(); ++i) {
@@ -56,7 +56,7 @@ void register_roi(py::module_& m) {
   py::class_<Roi>(m, "RoiProcessor")
       .def(py::init<const std::vector<Model>&, std::optional<std::string>>(), py::arg("models"),
            py::arg("box_convention"))
-      .def("extract", &Roi::extract, py::arg("image"), py::arg("colour"), py::arg("face"));
+      .def("extract", &Roi::extract, py::arg("image"), py::arg("color"), py::arg("face"));
 }
 
 }  // namespace liveness::python

@@ -19,10 +19,10 @@ def test_no_copy_of_a_huge_frame(tiny):
     frame = np.frombuffer(memory, np.uint8).reshape(side, side, 3)
     frame[5000 : 5000 + CELL, 5000 : 5000 + CELL] = LIVE[CELL : 2 * CELL, CELL : 2 * CELL]
     predictor = liveness.Predictor(tiny("pad"))
-    predictor.predict(LIVE, colour="bgr", face=BOX)
+    predictor.predict(LIVE, color="bgr", face=BOX)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    result = predictor.predict(frame, colour="bgr", face=(5000, 5000, CELL, CELL))
-    items = predictor.predict_batch([frame] * 3, colour="bgr", boxes=[(5000, 5000, CELL, CELL)] * 3, threads=2)
+    result = predictor.predict(frame, color="bgr", face=(5000, 5000, CELL, CELL))
+    items = predictor.predict_batch([frame] * 3, color="bgr", boxes=[(5000, 5000, CELL, CELL)] * 3, threads=2)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert result.verdict == liveness.Verdict.LIVE
     assert [item.get().score for item in items] == [result.score] * 3
@@ -30,7 +30,7 @@ def test_no_copy_of_a_huge_frame(tiny):
 
 
 def test_views_along_rows_are_read_in_place(predictor):
-    expected = predictor.predict(LIVE, colour="bgr")
+    expected = predictor.predict(LIVE, color="bgr")
     wide = np.full((SIDE * 2, SIDE + 100, 3), 77, np.uint8)
     window = wide[40 : 40 + SIDE, 50 : 50 + SIDE]
     window[:] = LIVE
@@ -39,35 +39,35 @@ def test_views_along_rows_are_read_in_place(predictor):
     read_only = LIVE.copy()
     read_only.flags.writeable = False
     for view in (window, every_other_row[::2], read_only, memoryview(LIVE)):
-        assert predictor.predict(view, colour="bgr").score == expected.score
+        assert predictor.predict(view, color="bgr").score == expected.score
 
 
 @pytest.mark.parametrize(
-    ("make", "colour"),
+    ("make", "color"),
     [
         (lambda f: f[..., ::-1].copy(), "rgb"),
         (lambda f: np.dstack([f, f[..., 0]]), "bgra"),
         (lambda f: np.dstack([f[..., ::-1], f[..., 0]]), "rgba"),
     ],
 )
-def test_colour_orders_agree(predictor, make, colour):
-    expected = predictor.predict(LIVE, colour="bgr")
-    result = predictor.predict(make(LIVE), colour=colour)
+def test_color_orders_agree(predictor, make, color):
+    expected = predictor.predict(LIVE, color="bgr")
+    result = predictor.predict(make(LIVE), color=color)
     assert result.verdict == expected.verdict
     assert result.score == pytest.approx(expected.score, abs=1e-5)
 
 
-def test_colour_order_matters(predictor):
-    assert predictor.predict(LIVE, colour="rgb").verdict == liveness.Verdict.NO_FACE  # red is blue now
+def test_color_order_matters(predictor):
+    assert predictor.predict(LIVE, color="rgb").verdict == liveness.Verdict.NO_FACE  # red is blue now
 
 
 def test_one_plane(tiny):
     predictor = liveness.Predictor(tiny("pad"))
     gray = np.full((SIDE, SIDE), 190, np.uint8)
-    assert predictor.predict(gray, colour="gray", face=BOX).faces[0].quality.luminance == pytest.approx(190, abs=1)
+    assert predictor.predict(gray, color="gray", face=BOX).faces[0].quality.luminance == pytest.approx(190, abs=1)
     nv12 = np.full((SIDE * 3 // 2, SIDE), 128, np.uint8)
     nv12[:SIDE] = 180
-    region = liveness.RoiProcessor([tiny("pad")]).extract(nv12, BOX, colour="nv12")[0].region
+    region = liveness.RoiProcessor([tiny("pad")]).extract(nv12, BOX, color="nv12")[0].region
     assert region == pytest.approx(BOX, abs=1)
 
 
@@ -96,7 +96,7 @@ def test_one_plane(tiny):
 )
 def test_what_does_not_fit_is_named(predictor, array, names):
     with pytest.raises(ValueError, match=names) as caught:
-        predictor.predict(array, colour="bgr")
+        predictor.predict(array, color="bgr")
     assert isinstance(caught.value, liveness.InvalidArgumentError)
     assert "image" in str(caught.value)
 
@@ -104,18 +104,18 @@ def test_what_does_not_fit_is_named(predictor, array, names):
 def test_no_array_at_all(predictor):
     for thing in ([[1, 2], [3, 4]], None, "text", 5):
         with pytest.raises(TypeError, match=type(thing).__name__):
-            predictor.predict(thing, colour="bgr")
+            predictor.predict(thing, color="bgr")
 
 
-def test_colour_is_explicit(predictor):
-    with pytest.raises(TypeError, match="colour"):
+def test_color_is_explicit(predictor):
+    with pytest.raises(TypeError, match="color"):
         predictor.predict(LIVE)
     with pytest.raises(ValueError, match='"hsv"'):
-        predictor.predict(LIVE, colour="hsv")
+        predictor.predict(LIVE, color="hsv")
 
 
 def test_a_bad_array_costs_its_own_item(predictor):
-    items = predictor.predict_batch([LIVE, LIVE[::-1], LIVE], colour="bgr", threads=2)
+    items = predictor.predict_batch([LIVE, LIVE[::-1], LIVE], color="bgr", threads=2)
     assert items[0].get().score == items[2].get().score
     assert items[1].result is None
     with pytest.raises(ValueError, match=r"images\[1\].*strides"):

@@ -85,12 +85,12 @@ def test_closing(tiny):
     with pytest.raises(liveness.InvalidStateError, match="Model is closed"):
         liveness.Predictor(model)
     assert repr(model) == "<liveness.Model closed>"
-    assert predictor.predict(frame, colour="bgr").verdict is liveness.Verdict.LIVE  # shares what it needs
+    assert predictor.predict(frame, color="bgr").verdict is liveness.Verdict.LIVE  # shares what it needs
     with predictor:
         pass
     predictor.close()
     with pytest.raises(liveness.InvalidStateError, match="Predictor is closed"):
-        predictor.predict(frame, colour="bgr")
+        predictor.predict(frame, color="bgr")
     with pytest.raises(liveness.InvalidStateError), predictor:
         pass
     for made in (

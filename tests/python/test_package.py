@@ -131,7 +131,7 @@ def test_scores_equal_those_of_the_c_library(c_library, tiny):
         summary = CSummary(ctypes.sizeof(CSummary))
         assert c.liveness_predictor_predict(predictor, ctypes.byref(image), ctypes.byref(face), result) == 0
         assert c.liveness_result_summary(result, ctypes.byref(summary)) == 0
-        expected = ours.predict(frame, colour="bgr", face=box)
+        expected = ours.predict(frame, color="bgr", face=box)
         assert (summary.verdict, summary.score, summary.logit, summary.threshold, summary.reasons) == (
             expected.verdict,
             expected.score,

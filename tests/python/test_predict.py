@@ -14,7 +14,7 @@ BOX = (CELL, CELL, CELL, CELL)
 
 def test_verdicts(predictor):
     for green, verdict in ((190, Verdict.LIVE), (60, Verdict.SPOOF)):
-        result = predictor.predict(scene((1, 1, green)), colour="bgr")
+        result = predictor.predict(scene((1, 1, green)), color="bgr")
         assert result.verdict is verdict
         assert result.reasons == Reason(0)
         assert result.model == "tiny_pad"
@@ -31,7 +31,7 @@ def test_verdicts(predictor):
 
 
 def test_no_face(predictor):
-    result = predictor.predict(scene(), colour="bgr")
+    result = predictor.predict(scene(), color="bgr")
     assert result.verdict is Verdict.NO_FACE
     assert result.score == 0
     assert result.faces == ()
@@ -40,36 +40,36 @@ def test_no_face(predictor):
 def test_given_faces(tiny):
     predictor = liveness.Predictor(tiny("pad"))
     frame = scene((1, 1, 190))
-    by_box = predictor.predict(frame, colour="bgr", face=BOX)
-    by_face = predictor.predict(frame, colour="bgr", face=liveness.Face(liveness.Box(*BOX)))
+    by_box = predictor.predict(frame, color="bgr", face=BOX)
+    by_face = predictor.predict(frame, color="bgr", face=liveness.Face(liveness.Box(*BOX)))
     assert by_box.score == by_face.score
     assert by_box.faces[0].face.landmarks is None
     points = tuple(liveness.Point(90 + 10 * i, 100) for i in range(5))
-    turned = predictor.predict(frame, colour="bgr", face=liveness.Face(liveness.Box(*BOX), points))
+    turned = predictor.predict(frame, color="bgr", face=liveness.Face(liveness.Box(*BOX), points))
     assert turned.faces[0].face.landmarks == points
     with pytest.raises(liveness.InvalidStateError, match="detector"):
-        predictor.predict(frame, colour="bgr")
+        predictor.predict(frame, color="bgr")
     for bad in ((80, 80, 0, 80), (float("nan"), 80, 80, 80), (1000, 80, 80, 80)):
         with pytest.raises(ValueError, match="box"):
-            predictor.predict(frame, colour="bgr", face=bad)
+            predictor.predict(frame, color="bgr", face=bad)
     with pytest.raises(TypeError):
-        predictor.predict(frame, colour="bgr", face=(1, 2, 3))
+        predictor.predict(frame, color="bgr", face=(1, 2, 3))
 
 
 def test_options(tiny):
     frame = scene((1, 1, 60))
     lax = liveness.Predictor(tiny("pad"), threshold=0.0)
-    assert lax.predict(frame, colour="bgr", face=BOX).verdict is Verdict.LIVE  # zero is a value
+    assert lax.predict(frame, color="bgr", face=BOX).verdict is Verdict.LIVE  # zero is a value
     small = liveness.Predictor(tiny("pad"), limits=liveness.QualityLimits(min_face_pixels=100))
-    result = small.predict(frame, colour="bgr", face=BOX)
+    result = small.predict(frame, color="bgr", face=BOX)
     assert result.verdict is Verdict.UNCERTAIN
     assert result.reasons == Reason.TOO_SMALL
     assert result.reasons.sentences == ("The face is too small: move closer to the camera.",)
     assert result.reasons.names == ("too_small",)
     bold = liveness.Predictor(tiny("pad"), limits=liveness.QualityLimits(min_face_pixels=100), abstain=Reason(0))
-    assert bold.predict(frame, colour="bgr", face=BOX).verdict is Verdict.SPOOF
+    assert bold.predict(frame, color="bgr", face=BOX).verdict is Verdict.SPOOF
     everyone = liveness.Predictor(tiny("pad"), detector=tiny("detector"), all_faces=True)
-    two = everyone.predict(scene((1, 1, 190), (3, 2, 60)), colour="bgr")
+    two = everyone.predict(scene((1, 1, 190), (3, 2, 60)), color="bgr")
     assert {f.verdict for f in two.faces} == {Verdict.LIVE, Verdict.SPOOF}
     assert Reason.SEVERAL_FACES in two.reasons
 
@@ -93,14 +93,14 @@ def test_bad_options(tiny, options, names):
 def test_ensemble(tiny):
     frame = scene((1, 1, 190))
     models = [tiny("pad"), tiny("strict")]
-    singles = [liveness.Predictor(m).predict(frame, colour="bgr", face=BOX).score for m in models]
+    singles = [liveness.Predictor(m).predict(frame, color="bgr", face=BOX).score for m in models]
     for fusion, weights, expected in (
         (Fusion.MEAN, (), sum(singles) / 2),
         (Fusion.WEIGHTED, (3, 1), (3 * singles[0] + singles[1]) / 4),
         (Fusion.MINIMUM, (), min(singles)),
     ):
         ensemble = liveness.Ensemble(models, fusion=fusion, weights=weights)
-        result = ensemble.predict(frame, colour="bgr", face=BOX)
+        result = ensemble.predict(frame, color="bgr", face=BOX)
         assert result.score == pytest.approx(expected, abs=1e-6)
         assert [m.score for m in result.faces[0].members] == singles
         assert result.model == "tiny_pad+tiny_strict"
@@ -112,27 +112,27 @@ def test_ensemble(tiny):
 
 def test_batch_equals_single_calls(predictor):
     frames = [scene((1, 1, 40 + 20 * i)) for i in range(7)]
-    items = predictor.predict_batch(frames, colour="bgr", threads=3)
+    items = predictor.predict_batch(frames, color="bgr", threads=3)
     for frame, item in zip(frames, items, strict=True):
-        single = predictor.predict(frame, colour="bgr")
+        single = predictor.predict(frame, color="bgr")
         assert dataclasses.replace(item.get(), time=single.time) == single
-    items = predictor.predict_batch(frames, colour="bgr", boxes=[BOX] * 6 + [(0, 0, -1, 0)])
+    items = predictor.predict_batch(frames, color="bgr", boxes=[BOX] * 6 + [(0, 0, -1, 0)])
     assert [item.error is None for item in items] == [True] * 6 + [False]
     assert isinstance(items[6].error, liveness.InvalidArgumentError)
     with pytest.raises(ValueError, match="boxes"):
-        predictor.predict_batch(frames, colour="bgr", boxes=[BOX])
+        predictor.predict_batch(frames, color="bgr", boxes=[BOX])
     with pytest.raises(ValueError, match="threads"):
-        predictor.predict_batch(frames, colour="bgr", threads=0)
-    assert predictor.predict_batch([], colour="bgr") == []
+        predictor.predict_batch(frames, color="bgr", threads=0)
+    assert predictor.predict_batch([], color="bgr") == []
 
 
 def test_detector(tiny):
     frame = scene((1, 1, 190), (3, 0, 60))
-    faces = liveness.FaceDetector(tiny("detector")).detect(frame, colour="bgr")
+    faces = liveness.FaceDetector(tiny("detector")).detect(frame, color="bgr")
     assert sorted(round(f.box.x / CELL) for f in faces) == [1, 3]
     assert all(0.9 < f.score <= 1 for f in faces)
     one = liveness.FaceDetector(tiny("detector"), liveness.DetectorOptions(max_faces=1))
-    assert len(one.detect(frame, colour="bgr")) == 1
+    assert len(one.detect(frame, color="bgr")) == 1
     with pytest.raises(ValueError, match="tiny_pad"):
         liveness.FaceDetector(tiny("pad"))
 
@@ -140,13 +140,13 @@ def test_detector(tiny):
 def test_roi_and_raw_pass_give_the_score(tiny):
     frame = scene((1, 1, 190))
     pad, strict = tiny("pad"), tiny("strict")
-    crops = liveness.RoiProcessor([pad, strict], box_convention="yunet").extract(frame, BOX, colour="bgr")
+    crops = liveness.RoiProcessor([pad, strict], box_convention="yunet").extract(frame, BOX, color="bgr")
     assert [c.values.shape for c in crops] == [(3, 8, 8), (3, 12, 12)]
     assert crops[0].region == pytest.approx(BOX, abs=1)
     assert crops[1].region.width == pytest.approx(120, abs=1)
     logits = pad.run(crops[0].values)["scores"]
     score = np.exp(logits[1]) / np.exp(logits).sum()
-    assert liveness.Predictor(pad).predict(frame, colour="bgr", face=BOX).score == pytest.approx(score, abs=1e-5)
+    assert liveness.Predictor(pad).predict(frame, color="bgr", face=BOX).score == pytest.approx(score, abs=1e-5)
     with pytest.raises(ValueError, match="crop"):
         liveness.RoiProcessor([tiny("detector")])
     with pytest.raises(liveness.UnsupportedError, match="nobody"):
@@ -157,7 +157,7 @@ def test_profiler(tiny):
     profiler = liveness.Profiler()
     predictor = liveness.Predictor(tiny("pad"), detector=tiny("detector"), profiler=profiler)
     for _ in range(3):
-        predictor.predict(scene((1, 1, 190)), colour="bgr")
+        predictor.predict(scene((1, 1, 190)), color="bgr")
     assert profiler.get("frames") == 3
     assert profiler.get("infer.p99_ms") > 0
     assert profiler.figures()["stages"]["infer"]["count"] == 3
@@ -170,7 +170,7 @@ def test_profiler(tiny):
 
 
 def test_results_are_frozen(predictor):
-    result = predictor.predict(scene((1, 1, 190)), colour="bgr")
+    result = predictor.predict(scene((1, 1, 190)), color="bgr")
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.verdict = Verdict.LIVE
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -20,7 +20,7 @@ def test_the_gil_is_released(predictor):
             nonlocal rounds
             until = time.monotonic() + 30
             while not stop.is_set() and time.monotonic() < until:
-                predictor.predict(frame, colour="bgr")
+                predictor.predict(frame, color="bgr")
                 rounds += 1
 
         thread = threading.Thread(target=work)
@@ -37,13 +37,13 @@ def test_results_equal_those_of_one_thread(tiny):
     profiler = liveness.Profiler()
     predictor = liveness.Ensemble([tiny("pad"), tiny("strict")], detector=tiny("detector"), profiler=profiler)
     frames = [scene((1, 1, 40 + 40 * i)) for i in range(5)]
-    expected = [predictor.predict(f, colour="bgr") for f in frames]
+    expected = [predictor.predict(f, color="bgr") for f in frames]
     wrong: list[int] = []
 
     def work(k: int) -> None:
         for i in range(100):
             n = (i + k) % len(frames)
-            result = predictor.predict(frames[n], colour="bgr")
+            result = predictor.predict(frames[n], color="bgr")
             if (result.verdict, result.score, result.faces) != (
                 expected[n].verdict,
                 expected[n].score,

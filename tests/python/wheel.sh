@@ -35,7 +35,7 @@ import liveness, numpy as np
 assert "venv" in liveness.__file__, liveness.__file__
 frame = np.fromfile("live.bgr", np.uint8).reshape(320, 320, 3)
 predictor = liveness.Predictor(liveness.Model("pad.safetensors"), detector=liveness.Model("detector.safetensors"))
-result = predictor.predict(frame, colour="bgr")
+result = predictor.predict(frame, color="bgr")
 assert result.verdict is liveness.Verdict.LIVE, result
 print(liveness.__version__, result.verdict, round(result.score, 4))
 PY

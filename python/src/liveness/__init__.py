@@ -3,7 +3,7 @@
 >>> import liveness
 >>> pad, faces = liveness.Model("pad.safetensors"), liveness.Model("faces.safetensors")
 >>> predictor = liveness.Predictor(pad, detector=faces)
->>> result = predictor.predict(image, colour="bgr")  # uint8 (height, width, 3), read in place
+>>> result = predictor.predict(image, color="bgr")  # uint8 (height, width, 3), read in place
 >>> print(result.verdict, result.score, *result.reasons.sentences)
 """
 
@@ -29,7 +29,7 @@ from liveness._types import (
     ABSTAIN,
     BatchItem,
     Box,
-    Colour,
+    Color,
     DetectorOptions,
     Face,
     FaceResult,
@@ -56,7 +56,7 @@ __all__ = [
     "BatchItem",
     "Box",
     "CancelledError",
-    "Colour",
+    "Color",
     "ConfigInvalidError",
     "Crop",
     "DetectorOptions",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from liveness import _core
 from liveness._handle import Handle
-from liveness._types import Box, Colour, Isa, ModelInfo, NodeInfo, StepTime, TensorInfo
+from liveness._types import Box, Color, Isa, ModelInfo, NodeInfo, StepTime, TensorInfo
 
 Path = str | os.PathLike[str]
 Array = npt.NDArray[np.float32]
@@ -98,7 +98,7 @@ class Crop:
 
 
 class RoiProcessor(Handle[_core.RoiProcessor]):
-    """Cuts what models want to see out of a frame: crop, border rule, resize, colour order and range in one pass.
+    """Cuts what models want to see out of a frame: crop, border rule, resize, color order and range in one pass.
 
     :param models: one crop a model, of the same face
     :param box_convention: of the boxes that will be given, e.g. "yunet"; None: each model's own
@@ -107,9 +107,9 @@ class RoiProcessor(Handle[_core.RoiProcessor]):
     def __init__(self, models: Sequence[Model], *, box_convention: str | None = None) -> None:
         super().__init__(_core.RoiProcessor([m._core for m in models], box_convention))
 
-    def extract(self, image: npt.NDArray[np.uint8], face: Sequence[float], *, colour: Colour) -> list[Crop]:
+    def extract(self, image: npt.NDArray[np.uint8], face: Sequence[float], *, color: Color) -> list[Crop]:
         """One crop a model of the face in this box (x, y, width, height)."""
-        crops = self._core.extract(image, colour, Box(*face))
+        crops = self._core.extract(image, color, Box(*face))
         return [Crop(values, Box(*region), outside) for values, region, outside in crops]
 
 

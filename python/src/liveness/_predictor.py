@@ -17,7 +17,7 @@ from liveness._types import (
     ABSTAIN,
     BatchItem,
     Box,
-    Colour,
+    Color,
     DetectorOptions,
     Face,
     Fusion,
@@ -68,27 +68,27 @@ class FaceDetector(Handle[_core.FaceDetector]):
     def __init__(self, model: Model, options: DetectorOptions | None = None) -> None:
         super().__init__(_core.FaceDetector(model._core, _detection(options)))
 
-    def detect(self, image: Image, *, colour: Colour) -> list[Face]:
+    def detect(self, image: Image, *, color: Color) -> list[Face]:
         """The faces in a picture, best score first. The array is read in place."""
-        return [face_from(f) for f in self._core.detect(image, colour)]
+        return [face_from(f) for f in self._core.detect(image, color)]
 
 
 class _Scorer(Handle[Any]):
     """What Predictor and Ensemble have in common."""
 
-    def predict(self, image: Image, *, colour: Colour, face: Face | Sequence[float] | None = None) -> Result:
+    def predict(self, image: Image, *, color: Color, face: Face | Sequence[float] | None = None) -> Result:
         """Scores one picture, which is read in place.
 
-        :param image: uint8, rows of adjacent pixels; see :data:`Colour` for the shapes
+        :param image: uint8, rows of adjacent pixels; see :data:`Color` for the shapes
         :param face: the face or its box (x, y, width, height); None: the detector finds it
         """
-        return result_from(self._core.predict(image, colour, _face(face)))
+        return result_from(self._core.predict(image, color, _face(face)))
 
     def predict_batch(
         self,
         images: Sequence[Image],
         *,
-        colour: Colour,
+        color: Color,
         boxes: Sequence[Sequence[float]] | None = None,
         threads: int = 1,
     ) -> list[BatchItem]:
@@ -99,7 +99,7 @@ class _Scorer(Handle[Any]):
         rects = None if boxes is None else [Box(*b) for b in boxes]
         return [
             BatchItem(None, error_of(status, error)) if raw is None else BatchItem(result_from(raw), None)
-            for raw, status, error in self._core.predict_batch(images, colour, rects, threads)
+            for raw, status, error in self._core.predict_batch(images, color, rects, threads)
         ]
 
 

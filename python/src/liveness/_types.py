@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from liveness._errors import LivenessError, Status, error_of
 
-Colour = Literal["bgr", "rgb", "bgra", "rgba", "gray", "nv12", "nv21"]
+Color = Literal["bgr", "rgb", "bgra", "rgba", "gray", "nv12", "nv21"]
 """Layout of a picture: (height, width, 3), (height, width, 4), or (height, width) for gray; NV12 and NV21 are
 (height * 3 / 2, width) with the chroma rows below the luma rows."""
 
