@@ -35,6 +35,10 @@ void* operator new(std::size_t n, std::align_val_t align) {
   if (void* p = std::aligned_alloc(a, (n + a - 1) / a * a)) return p;
   throw std::bad_alloc();
 }
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
+  ++allocations;
+  return std::malloc(n);
+}
 void operator delete(void* p) noexcept {
   std::free(p);
 }
