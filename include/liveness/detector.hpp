@@ -14,13 +14,14 @@ namespace liveness LIVENESS_PUBLIC {
 /// One face. Landmarks in the frame's pixels: right eye, left eye, nose tip, right and left corner of the mouth
 /// (right and left are the person's own).
 struct Face {
-  Rect box;                            ///< in the convention of `box_convention`
+  Rect box;  ///< in the convention of `box_convention`
   std::array<Point, 5> landmarks{};
   bool has_landmarks = false;
-  float score = 0;                     ///< the detector's confidence, 0..1; 1 for a box that the caller gave
+  float score = 0;  ///< the detector's confidence, 0..1; 1 for a box that the caller gave
 };
 
-/// Finds faces with a detector package on the library's own engine. Immutable; any number of threads may use one at once.
+/// Finds faces with a detector package on the library's own engine. Immutable; any number of threads may use one at
+/// once.
 class FaceDetector {
  public:
   struct Options {
@@ -37,7 +38,8 @@ class FaceDetector {
   FaceDetector(FaceDetector&&) noexcept;
   FaceDetector& operator=(FaceDetector&&) noexcept;
 
-  /// Best score first. The frame is scaled into the network's input (letterbox). Throws Error(kInvalidArgument) for a bad image.
+  /// Best score first. The frame is scaled into the network's input (letterbox). Throws Error(kInvalidArgument) for a
+  /// bad image.
   [[nodiscard]] std::vector<Face> detect(const ImageView& image) const;
   /// The same into a vector whose capacity is reused.
   void detect(const ImageView& image, std::vector<Face>& faces) const;

@@ -48,7 +48,8 @@ enum class Status : int {
   return "unknown status";
 }
 
-/// Thrown by every part of the library. The message names the thing at fault (file, field, node, argument) and what was found.
+/// Thrown by every part of the library. The message names the thing at fault (file, field, node, argument) and what was
+/// found.
 class Error : public std::runtime_error {
  public:
   Error(Status status, const std::string& message) : std::runtime_error(message), status_(status) {}

@@ -30,10 +30,11 @@ struct RoiSpec {
   CropContract crop;
 };
 
-/// Turns a face box into the network's input: crop, border rule, resize filter, colour order, value range and layout in one
-/// pass, without an intermediate picture. Immutable; any number of threads may use one at once.
+/// Turns a face box into the network's input: crop, border rule, resize filter, colour order, value range and layout in
+/// one pass, without an intermediate picture. Immutable; any number of threads may use one at once.
 ///
-/// The rules agree with OpenCV's chain (copyMakeBorder, resize, cvtColor, convertTo, split) within 1 grey level on 99.9 % of pixels.
+/// The rules agree with OpenCV's chain (copyMakeBorder, resize, cvtColor, convertTo, split) within 1 grey level on 99.9
+/// % of pixels.
 class RoiProcessor {
  public:
   /// One spec a crop; all crops of `extract` come from the same face. Throws Error(kInvalidArgument) naming the field.
@@ -48,7 +49,8 @@ class RoiProcessor {
   /// Writes crop i of the face into outputs[i] (input.channels() planes of input.height rows of input.width values).
   /// `face` is in the box convention of spec i's crop. Throws Error(kInvalidArgument): null or undersized image, NaN or
   /// empty box, box wholly outside the frame, wrong number of outputs.
-  void extract(const ImageView& image, const Rect& face, std::span<const PlanarView> outputs, std::span<CropInfo> infos = {}) const;
+  void extract(const ImageView& image, const Rect& face, std::span<const PlanarView> outputs,
+               std::span<CropInfo> infos = {}) const;
   /// Crop i alone.
   CropInfo extract(const ImageView& image, const Rect& face, std::size_t i, PlanarView output) const;
 
@@ -64,7 +66,8 @@ class RoiProcessor {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Throws Error(kInvalidArgument) where the view cannot be read safely; says which field is wrong. Used at every public entry.
+/// Throws Error(kInvalidArgument) where the view cannot be read safely; says which field is wrong. Used at every public
+/// entry.
 void check_image(const ImageView& image);
 /// Throws Error(kInvalidArgument) where the box holds NaN or infinity, is empty, or does not meet the frame.
 void check_box(const Rect& box, Size frame);

@@ -30,7 +30,9 @@ struct Size {
   int height = 0;
 };
 
-[[nodiscard]] inline constexpr float area(const Rect& r) noexcept { return r.width * r.height; }
+[[nodiscard]] inline constexpr float area(const Rect& r) noexcept {
+  return r.width * r.height;
+}
 
 [[nodiscard]] inline bool is_finite(const Rect& r) noexcept {
   return std::isfinite(r.x) && std::isfinite(r.y) && std::isfinite(r.width) && std::isfinite(r.height);
@@ -87,7 +89,8 @@ struct ImageView {
 };
 
 /// A tightly packed picture (stride = width * bytes of a pixel).
-[[nodiscard]] inline constexpr ImageView make_image(const std::uint8_t* data, int width, int height, PixelFormat format) noexcept {
+[[nodiscard]] inline constexpr ImageView make_image(const std::uint8_t* data, int width, int height,
+                                                    PixelFormat format) noexcept {
   return {data, width, height, static_cast<std::ptrdiff_t>(width) * bytes_per_pixel(format), format, nullptr, 0};
 }
 
@@ -127,8 +130,12 @@ enum class Reason : ReasonMask {
 
 inline constexpr int kReasonCount = 9;
 
-[[nodiscard]] inline constexpr ReasonMask mask(Reason r) noexcept { return static_cast<ReasonMask>(r); }
-[[nodiscard]] inline constexpr bool has(ReasonMask m, Reason r) noexcept { return (m & mask(r)) != 0; }
+[[nodiscard]] inline constexpr ReasonMask mask(Reason r) noexcept {
+  return static_cast<ReasonMask>(r);
+}
+[[nodiscard]] inline constexpr bool has(ReasonMask m, Reason r) noexcept {
+  return (m & mask(r)) != 0;
+}
 
 /// The machine-readable name of one reason: "too_small", "blurred", ...; "unknown" for anything else.
 [[nodiscard]] inline constexpr std::string_view to_string(Reason r) noexcept {
@@ -157,7 +164,8 @@ inline constexpr int kReasonCount = 9;
     case Reason::kTurnedAway: return "The face is turned away: look straight at the camera.";
     case Reason::kModelsDisagree: return "The models disagree about this face: another picture is needed.";
     case Reason::kSeveralFaces: return "There are several faces in the picture: only one person should be in view.";
-    case Reason::kUnstableCrop: return "The score changes with small movements of the face box: another picture is needed.";
+    case Reason::kUnstableCrop:
+      return "The score changes with small movements of the face box: another picture is needed.";
   }
   return "Unknown reason.";
 }

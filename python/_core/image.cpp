@@ -14,12 +14,12 @@ struct Color {
 };
 
 constexpr std::array<Color, 7> kColors = {{{"bgr", PixelFormat::kBgr, 3},
-                                             {"rgb", PixelFormat::kRgb, 3},
-                                             {"bgra", PixelFormat::kBgra, 4},
-                                             {"rgba", PixelFormat::kRgba, 4},
-                                             {"gray", PixelFormat::kGray, 1},
-                                             {"nv12", PixelFormat::kNv12, 1},
-                                             {"nv21", PixelFormat::kNv21, 1}}};
+                                           {"rgb", PixelFormat::kRgb, 3},
+                                           {"bgra", PixelFormat::kBgra, 4},
+                                           {"rgba", PixelFormat::kRgba, 4},
+                                           {"gray", PixelFormat::kGray, 1},
+                                           {"nv12", PixelFormat::kNv12, 1},
+                                           {"nv21", PixelFormat::kNv21, 1}}};
 
 const Color& find_color(const std::string& name) {
   std::string all;

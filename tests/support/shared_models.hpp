@@ -20,7 +20,8 @@ inline bool have_model(const std::string& file) {
   const auto path = shared_models() / file;
   if (std::filesystem::exists(path)) return true;
   if (std::getenv("LIVENESS_REQUIRE_MODELS") != nullptr) throw std::runtime_error("missing " + path.string());
-  std::cerr << "skipped: " << path.string() << " is not there (set LIVENESS_MODELS to the folder of the third-party networks)\n";
+  std::cerr << "skipped: " << path.string()
+            << " is not there (set LIVENESS_MODELS to the folder of the third-party networks)\n";
   return false;
 }
 
