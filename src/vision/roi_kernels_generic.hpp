@@ -44,9 +44,11 @@ LIVENESS_INLINE void linear(const LinearRow& row, const LinearLine* lines, int c
         const int first = weights[2 * x];
         const int second = weights[2 * x + 1];
         const std::int32_t at = offset[x];
+        // Where the first tap is the frame's last pixel, the second has no weight and must not be read.
+        const std::int32_t next = second == 0 ? at : at + row.second;
         const int more = bias != nullptr ? bias[x] : 0;
-        const int a = (above[at] * first + above[at + row.second] * second + more) >> 4;
-        const int b = (below[at] * first + below[at + row.second] * second + more) >> 4;
+        const int a = (above[at] * first + above[next] * second + more) >> 4;
+        const int b = (below[at] * first + below[next] * second + more) >> 4;
         const int sum = ((a * line.upper_weight) >> 16) + ((b * line.lower_weight) >> 16);
         to[x] = static_cast<float>((sum + 2) >> 2) * mul[c] + add[c];
       }
