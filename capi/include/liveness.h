@@ -382,6 +382,99 @@ LIVENESS_CHECKED liveness_status_t liveness_profiler_json(const liveness_profile
 /* Forgets everything. What other threads record meanwhile may be kept or lost. INVALID_ARGUMENT. */
 LIVENESS_CHECKED liveness_status_t liveness_profiler_reset(liveness_profiler_t* profiler) LIVENESS_NOEXCEPT;
 
+/* ---- resources ---- */
+
+/* Reads what the process costs the machine: /proc, thermal sensors, and NVML where it is installed. */
+typedef struct liveness_monitor_t liveness_monitor_t;
+
+/* One look at the machine. */
+typedef struct liveness_usage_t {
+  uint32_t struct_size;
+  uint32_t reserved;      /* 0 */
+  double seconds;         /* the time that process_cpu and machine_cpu are means over */
+  double process_cpu;     /* cores that this process kept busy: 0.25 is a quarter of one */
+  double machine_cpu;     /* share of all cores that were busy, 0 to 1 */
+  int64_t resident_bytes; /* memory of this process */
+  double gpu_use;         /* of the busiest device, 0 to 1; -1: not known */
+  int64_t gpu_bytes;      /* memory in use on all devices, by anybody; -1: not known */
+  double temperature;     /* degrees Celsius, the hottest of processor and GPUs; -273 or below: not known */
+} liveness_usage_t;
+
+/* Makes an empty struct to be filled. `size`: sizeof(liveness_usage_t). Cannot fail. */
+LIVENESS_API void liveness_usage_init(liveness_usage_t* usage, size_t size) LIVENESS_NOEXCEPT;
+
+/* INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_monitor_create(liveness_monitor_t** monitor) LIVENESS_NOEXCEPT;
+
+/* `monitor` may be NULL. */
+LIVENESS_API void liveness_monitor_destroy(liveness_monitor_t* monitor) LIVENESS_NOEXCEPT;
+
+/* Means since the last call, at first since the monitor was made; leave at least a tenth of a second between two calls.
+ * INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_monitor_sample(liveness_monitor_t* monitor,
+                                                           liveness_usage_t* usage) LIVENESS_NOEXCEPT;
+
+/* Holds a CPU and a memory budget by choosing how much work a stream does; whoever runs the stream does as it says. It
+ * reads no clock: all times are the caller's, in seconds of one clock that runs evenly. */
+typedef struct liveness_governor_t liveness_governor_t;
+
+typedef struct liveness_governor_options_t {
+  uint32_t struct_size;
+  int32_t detect_every;   /* default 1: where there is plenty, look for new faces in every so-manieth frame */
+  double cpu;             /* budget in cores, 0.25 is a quarter of one; default 0: none */
+  int64_t memory_bytes;   /* budget of resident memory; default 0: none */
+  double min_fps;         /* default 8: frames a second below which each frame is made cheaper */
+  double period;          /* default 0.5: seconds between two decisions */
+  double patience;        /* default 6: seconds before a better level is tried again */
+  double fps;             /* that the source gives; default 0: unknown */
+  int32_t score_every;    /* default 1: where there is plenty, score every so-manieth frame */
+  int32_t capture_width;  /* of the camera, default 0: leave it as it is */
+  int32_t capture_height; /* of the camera, default 0: leave it as it is */
+  int32_t reserved;       /* 0 */
+} liveness_governor_options_t;
+
+/* Defaults. `size`: sizeof(liveness_governor_options_t). Cannot fail. */
+LIVENESS_API void liveness_governor_options_init(liveness_governor_options_t* options, size_t size) LIVENESS_NOEXCEPT;
+
+/* What the governor chose. */
+typedef struct liveness_workload_t {
+  uint32_t struct_size;
+  int32_t level;          /* 0: as the options say; each next one is cheaper a frame */
+  double fps;             /* frames a second to work on (liveness_governor_admit does it); 0: every frame */
+  double capture_fps;     /* to ask the camera for; 0: as it is */
+  int32_t detect_every;   /* look for new faces in every so-manieth frame worked on */
+  int32_t score_every;    /* score every so-manieth frame worked on */
+  int32_t capture_width;  /* to ask the camera for; 0: as it is */
+  int32_t capture_height; /* to ask the camera for; 0: as it is */
+  float scale;            /* of the frame's sides, before anything else is done with it */
+  int32_t changed;        /* 1: differs from the choice before in more than the rate of frames */
+  int32_t trim;           /* 1: memory is over its budget, caches should give back what they can */
+  int32_t reserved;       /* 0 */
+} liveness_workload_t;
+
+/* Makes an empty struct to be filled. `size`: sizeof(liveness_workload_t). Cannot fail. */
+LIVENESS_API void liveness_workload_init(liveness_workload_t* workload, size_t size) LIVENESS_NOEXCEPT;
+
+/* `options` may be NULL: no budget. INVALID_ARGUMENT (names the option). */
+LIVENESS_CHECKED liveness_status_t liveness_governor_create(const liveness_governor_options_t* options,
+                                                            liveness_governor_t** governor) LIVENESS_NOEXCEPT;
+
+/* `governor` may be NULL. */
+LIVENESS_API void liveness_governor_destroy(liveness_governor_t* governor) LIVENESS_NOEXCEPT;
+
+/* *admitted: 1 where the frame that was taken at `seconds` should be worked on, else 0. INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_governor_admit(liveness_governor_t* governor, double seconds,
+                                                           int32_t* admitted) LIVENESS_NOEXCEPT;
+
+/* Takes a measurement that was made at `seconds` and tells what to do now. INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_governor_update(liveness_governor_t* governor,
+                                                            const liveness_usage_t* usage, double seconds,
+                                                            liveness_workload_t* workload) LIVENESS_NOEXCEPT;
+
+/* Why the last choice was made, for people. INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
+LIVENESS_CHECKED liveness_status_t liveness_governor_why(const liveness_governor_t* governor, char* text,
+                                                         size_t capacity, size_t* size) LIVENESS_NOEXCEPT;
+
 /* ---- predictor ---- */
 
 /* One PAD network or several, with or without a detector. Immutable. */

@@ -14,6 +14,7 @@
 #include "liveness/model.hpp"
 #include "liveness/predictor.hpp"
 #include "liveness/profiler.hpp"
+#include "liveness/resources.hpp"
 #include "liveness/roi.hpp"
 
 struct liveness_model_t {
@@ -38,6 +39,14 @@ struct liveness_result_t {
   std::optional<liveness::Result> result;
   liveness::Status status = liveness::Status::kInvalidState;  // why there is no result
   std::string error = "result: nothing was predicted into it yet";
+};
+
+struct liveness_monitor_t {
+  liveness::ResourceMonitor monitor;
+};
+
+struct liveness_governor_t {
+  liveness::Governor governor;
 };
 
 struct liveness_roi_t {

@@ -9,6 +9,7 @@
 #include "liveness/predictor.hpp"
 #include "liveness/profiler.hpp"
 #include "liveness/quality.hpp"
+#include "liveness/resources.hpp"
 #include "liveness/roi.hpp"
 #include "liveness/types.hpp"
 #include "liveness/version.hpp"

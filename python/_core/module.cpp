@@ -9,5 +9,6 @@ PYBIND11_MODULE(_core, m) {
   register_roi(m);
   register_detector(m);
   register_profiler(m);
+  register_resources(m);
   register_predictor(m);
 }

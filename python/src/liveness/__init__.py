@@ -25,6 +25,7 @@ from liveness._errors import (
 )
 from liveness._model import Crop, Model, RoiProcessor, available_isas, convert
 from liveness._predictor import Ensemble, FaceDetector, Predictor, Profiler
+from liveness._resources import Governor, ResourceMonitor, ResourceUsage, Workload
 from liveness._types import (
     ABSTAIN,
     BatchItem,
@@ -67,6 +68,7 @@ __all__ = [
     "FaceResult",
     "FileError",
     "Fusion",
+    "Governor",
     "InternalError",
     "InvalidArgumentError",
     "InvalidStateError",
@@ -85,6 +87,8 @@ __all__ = [
     "Quality",
     "QualityLimits",
     "Reason",
+    "ResourceMonitor",
+    "ResourceUsage",
     "Result",
     "RoiProcessor",
     "Status",
@@ -93,6 +97,7 @@ __all__ = [
     "Times",
     "UnsupportedError",
     "Verdict",
+    "Workload",
     "available_isas",
     "convert",
 ]
