@@ -5,6 +5,7 @@
 #include "liveness/detector.hpp"
 #include "liveness/ensemble.hpp"
 #include "liveness/error.hpp"
+#include "liveness/evaluation.hpp"
 #include "liveness/model.hpp"
 #include "liveness/predictor.hpp"
 #include "liveness/profiler.hpp"
