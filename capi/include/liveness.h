@@ -345,7 +345,10 @@ enum {
   LIVENESS_REASON_TURNED_AWAY = 32,
   LIVENESS_REASON_MODELS_DISAGREE = 64,
   LIVENESS_REASON_SEVERAL_FACES = 128,
-  LIVENESS_REASON_UNSTABLE_CROP = 256
+  LIVENESS_REASON_UNSTABLE_CROP = 256,
+  LIVENESS_REASON_FLAT_MOTION = 512, /* streams only: from here on */
+  LIVENESS_REASON_FROZEN = 1024,
+  LIVENESS_REASON_FLICKER = 2048
 };
 
 /* Name of one bit, e.g. "too_small"; NULL for anything that is not exactly one known bit. Static text. Cannot fail. */

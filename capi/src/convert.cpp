@@ -54,7 +54,10 @@ static_assert(LIVENESS_REASON_TURNED_AWAY == mask(Reason::kTurnedAway));
 static_assert(LIVENESS_REASON_MODELS_DISAGREE == mask(Reason::kModelsDisagree));
 static_assert(LIVENESS_REASON_SEVERAL_FACES == mask(Reason::kSeveralFaces));
 static_assert(LIVENESS_REASON_UNSTABLE_CROP == mask(Reason::kUnstableCrop));
-static_assert(kReasonCount == 9, "a new reason needs its bit in liveness.h");
+static_assert(LIVENESS_REASON_FLAT_MOTION == mask(Reason::kFlatMotion));
+static_assert(LIVENESS_REASON_FROZEN == mask(Reason::kFrozen));
+static_assert(LIVENESS_REASON_FLICKER == mask(Reason::kFlicker));
+static_assert(kReasonCount == 12, "a new reason needs its bit in liveness.h");
 
 static_assert(LIVENESS_FUSION_MEAN == static_cast<int>(Fusion::kMean));
 static_assert(LIVENESS_FUSION_WEIGHTED == static_cast<int>(Fusion::kWeighted));

@@ -126,9 +126,12 @@ enum class Reason : ReasonMask {
   kModelsDisagree = 1U << 6,
   kSeveralFaces = 1U << 7,
   kUnstableCrop = 1U << 8,
+  kFlatMotion = 1U << 9,
+  kFrozen = 1U << 10,
+  kFlicker = 1U << 11,
 };
 
-inline constexpr int kReasonCount = 9;
+inline constexpr int kReasonCount = 12;
 
 [[nodiscard]] inline constexpr ReasonMask mask(Reason r) noexcept {
   return static_cast<ReasonMask>(r);
@@ -149,6 +152,9 @@ inline constexpr int kReasonCount = 9;
     case Reason::kModelsDisagree: return "models_disagree";
     case Reason::kSeveralFaces: return "several_faces";
     case Reason::kUnstableCrop: return "unstable_crop";
+    case Reason::kFlatMotion: return "flat_motion";
+    case Reason::kFrozen: return "frozen";
+    case Reason::kFlicker: return "flicker";
   }
   return "unknown";
 }
@@ -166,6 +172,9 @@ inline constexpr int kReasonCount = 9;
     case Reason::kSeveralFaces: return "There are several faces in the picture: only one person should be in view.";
     case Reason::kUnstableCrop:
       return "The score changes with small movements of the face box: another picture is needed.";
+    case Reason::kFlatMotion: return "The face moves like a flat picture: show your own face, and turn your head.";
+    case Reason::kFrozen: return "The picture does not change: check the camera, and show a living face.";
+    case Reason::kFlicker: return "The face flickers like a screen: show your own face, under a steady light.";
   }
   return "Unknown reason.";
 }

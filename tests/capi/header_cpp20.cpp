@@ -11,5 +11,5 @@ static_assert(std::is_standard_layout_v<liveness_face_result_t> && std::is_trivi
 static_assert(std::is_same_v<liveness_status_t, std::int32_t>);
 
 int main() {
-  return liveness_abi_version() == LIVENESS_ABI_VERSION && liveness::kReasonCount == 9 ? 0 : 1;
+  return liveness_abi_version() == LIVENESS_ABI_VERSION && liveness::kReasonCount == 12 ? 0 : 1;
 }

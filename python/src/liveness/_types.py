@@ -45,6 +45,9 @@ class Reason(IntFlag):
     MODELS_DISAGREE = 64
     SEVERAL_FACES = 128
     UNSTABLE_CROP = 256
+    FLAT_MOTION = 512
+    FROZEN = 1024
+    FLICKER = 2048
 
     @property
     def each(self) -> tuple[Reason, ...]:
@@ -72,6 +75,9 @@ _SENTENCES: Mapping[Reason, str] = {
     Reason.MODELS_DISAGREE: "The models disagree about this face: another picture is needed.",
     Reason.SEVERAL_FACES: "There are several faces in the picture: only one person should be in view.",
     Reason.UNSTABLE_CROP: "The score changes with small movements of the face box: another picture is needed.",
+    Reason.FLAT_MOTION: "The face moves like a flat picture: show your own face, and turn your head.",
+    Reason.FROZEN: "The picture does not change: check the camera, and show a living face.",
+    Reason.FLICKER: "The face flickers like a screen: show your own face, under a steady light.",
 }
 
 ABSTAIN = (
