@@ -105,8 +105,10 @@ struct DetectorContract {
 /// An input with its known outputs; the pixels are in the network's own size and colour order, values as InputContract
 /// says.
 struct Golden {
-  std::vector<std::uint8_t> pixels;                   ///< height x width x channels
-  std::map<std::string, std::vector<float>> outputs;  ///< by graph output name
+  std::vector<std::uint8_t> pixels;  ///< (height / block) x (width / block) x channels
+  int block = 1;                     ///< each pixel stands for so many by so many of the input
+  /// Expected values by graph output name: all n of them, or m < n, of which value i is the output's at i * n / m.
+  std::map<std::string, std::vector<float>> outputs;
   float tolerance = 1e-3F;  ///< largest allowed |difference| relative to max(1, largest |output|); 0..0.1, not 0
 };
 

@@ -35,8 +35,8 @@ class Executable {
   [[nodiscard]] virtual std::vector<StepTime> profile(int rounds) const = 0;
 };
 
-// The native CPU engine, fp32. `isa` must be available and not kAuto. Throws Error(kUnsupported) naming the node that
-// it cannot run.
-[[nodiscard]] std::unique_ptr<const Executable> plan_cpu(const Graph& graph, Isa isa);
+// The native CPU engine, fp32. `isa` must be available and not kAuto. Weights are moved out of the graph where it is
+// given away. Throws Error(kUnsupported) naming the node that it cannot run.
+[[nodiscard]] std::unique_ptr<const Executable> plan_cpu(Graph graph, Isa isa);
 
 }  // namespace liveness

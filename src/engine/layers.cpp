@@ -33,7 +33,14 @@ int narrow(std::int64_t v) {
 // faster.
 class Lowering {
  public:
-  explicit Lowering(const Graph& graph) : graph_(graph), places_(graph.values.size()) {}
+  explicit Lowering(Graph&& graph)
+      : graph_(std::move(graph)), places_(graph_.values.size()), uses_(graph_.tensors.size(), 0) {
+    for (const Node& node : graph_.nodes) {
+      for (const Operand& operand : node.inputs) {
+        if (operand.kind == Operand::Kind::kConstant) ++uses_[at(operand.id)];
+      }
+    }
+  }
 
   Network run() {
     const int input = graph_.inputs.at(0);
@@ -62,6 +69,12 @@ class Lowering {
 
   const Shape& shape_of(int value) const { return graph_.values[at(value)].shape; }
   const Tensor& constant(const Node& node, std::size_t i) const { return graph_.tensors[at(node.inputs[i].id)]; }
+  // The values of a constant, which are gone from the graph where no other node needs them: weights are large.
+  std::vector<float> take(const Node& node, std::size_t i) {
+    std::vector<float>& data = graph_.tensors[at(node.inputs[i].id)].data;
+    if (uses_[at(node.inputs[i].id)] > 1) return data;
+    return std::move(data);
+  }
   static bool is_value(const Node& node, std::size_t i) { return node.inputs[i].kind == Operand::Kind::kValue; }
   static bool has_input(const Node& node, std::size_t i) {
     return i < node.inputs.size() && node.inputs[i].kind != Operand::Kind::kNone;
@@ -187,9 +200,12 @@ class Lowering {
       layer.op.pad_right += narrow(pads[3]);
     }
     layer.groups = depthwise ? 1 : groups;
-    layer.weight = w.data;
-    layer.bias.assign(static_cast<std::size_t>(w.shape[0]), 0.0F);
-    if (has_input(node, 2)) layer.bias = constant(node, 2).data;
+    layer.weight = take(node, 1);
+    if (has_input(node, 2)) {
+      layer.bias = take(node, 2);
+    } else {
+      layer.bias.assign(static_cast<std::size_t>(w.shape[0]), 0.0F);
+    }
     layer.macs = elements(shape_of(node.output)) * w.shape[1] * w.shape[2] * w.shape[3];
     if (w.shape[2] * w.shape[3] * (channels <= kMaxPlanes ? channels : 1) > kMaxSegments) {
       refuse(node, "a kernel of " + std::to_string(w.shape[2]) + " x " + std::to_string(w.shape[3]) + " is too large");
@@ -478,8 +494,9 @@ class Lowering {
     }
   }
 
-  const Graph& graph_;
+  Graph graph_;
   std::vector<Place> places_;
+  std::vector<int> uses_;  // of each constant
   Network net_;
 };
 
@@ -490,8 +507,10 @@ class Passes {
 
   void run() {
     // Each enables others: a batch norm folded away leaves an activation beside its convolution, and so on.
+    index();
     while (fold_affine_into_producer() || fold_affine_into_consumer() || fuse_activation() || fuse_residual()) {
     }
+    std::erase_if(layers(), is_dropped);
     read_planes();
     while (merge_siblings()) {
     }
@@ -517,9 +536,11 @@ class Passes {
   // Refreshed after every change; the lists are short.
   void index() {
     producer_.assign(net_.values.size(), -1);
-    readers_.assign(net_.values.size(), {});
+    readers_.resize(net_.values.size());
+    for (auto& readers : readers_) readers.clear();
     for (std::size_t i = 0; i < layers().size(); ++i) {
       const Layer& layer = layers()[i];
+      if (is_dropped(layer)) continue;
       producer_[at(layer.output)] = static_cast<int>(i);
       for (const int v : layer.inputs) read_by(v, static_cast<int>(i));
       read_by(layer.residual, static_cast<int>(i));
@@ -532,15 +553,23 @@ class Passes {
   bool used_once(int id) const { return readers_[at(id)].size() == 1 && !is_output(id); }
   Layer* producer(int id) { return id >= 0 && producer_[at(id)] >= 0 ? &layers()[at(producer_[at(id)])] : nullptr; }
   void erase(std::size_t i) { layers().erase(layers().begin() + static_cast<std::ptrdiff_t>(i)); }
+  // While layers are fused, those that are no more stay in the list: moving the others up each time would take longer
+  // than all the rest.
+  void drop(std::size_t i) {
+    layers()[i] = Layer();
+    index();
+  }
+  static bool is_dropped(const Layer& layer) { return layer.output < 0; }
 
   static bool is_affine(const Layer& layer) {
-    return layer.kind == Kind::kPointwise && layer.op.pointwise == Pointwise::kAffine && layer.residual < 0;
+    return layer.kind == Kind::kPointwise && layer.op.pointwise == Pointwise::kAffine && layer.residual < 0 &&
+           !is_dropped(layer);
   }
   static bool has_weights(const Layer& layer) { return layer.kind == Kind::kConv || layer.kind == Kind::kDepthwise; }
 
   // y = conv(x) * scale + shift.
   bool fold_affine_into_producer() {
-    index();
+    bool changed = false;
     for (std::size_t i = 0; i < layers().size(); ++i) {
       const Layer& affine = layers()[i];
       if (!is_affine(affine) || !used_once(affine.inputs[0])) continue;
@@ -554,15 +583,15 @@ class Passes {
       }
       from->output = affine.output;
       copy_activation(affine, *from);
-      erase(i);
-      return true;
+      drop(i);
+      changed = true;
     }
-    return false;
+    return changed;
   }
 
   // y = conv(x * scale + shift): the shift stays out of a padded border, where the convolution sees zeros.
   bool fold_affine_into_consumer() {
-    index();
+    bool changed = false;
     for (std::size_t i = 0; i < layers().size(); ++i) {
       const Layer& affine = layers()[i];
       if (!is_affine(affine) || affine.op.act != Act::kNone || is_output(affine.output)) continue;
@@ -575,10 +604,10 @@ class Passes {
       });
       if (!fits) continue;
       for (const int r : readers) scale_inputs(layers()[at(r)], affine);
-      erase(i);
-      return true;
+      drop(i);
+      changed = true;
     }
-    return false;
+    return changed;
   }
 
   static void scale_inputs(Layer& conv, const Layer& affine) {
@@ -607,9 +636,10 @@ class Passes {
   }
 
   bool fuse_activation() {
-    index();
+    bool changed = false;
     for (std::size_t i = 0; i < layers().size(); ++i) {
       const Layer& act = layers()[i];
+      if (is_dropped(act)) continue;
       const bool image = act.kind == Kind::kPointwise && act.op.pointwise == Pointwise::kIdentity && act.residual < 0;
       const bool dense = act.kind == Kind::kDense && act.op.act != Act::kNone;
       if ((!image && !dense) || !used_once(act.inputs[0])) continue;
@@ -620,18 +650,19 @@ class Passes {
       if (image ? !able : from->kind != Kind::kToDense) continue;
       copy_activation(act, *from);
       from->output = act.output;
-      erase(i);
-      return true;
+      drop(i);
+      changed = true;
     }
-    return false;
+    return changed;
   }
 
   // Add(r, f(x)) becomes part of f, which moves to where r is known.
   bool fuse_residual() {
-    index();
+    bool changed = false;
     for (std::size_t i = 0; i < layers().size(); ++i) {
-      const Layer add = layers()[i];
-      if (add.kind != Kind::kPointwise || add.op.pointwise != Pointwise::kAdd || add.op.b_vector || add.residual >= 0)
+      const Layer& add = layers()[i];
+      if (is_dropped(add) || add.kind != Kind::kPointwise || add.op.pointwise != Pointwise::kAdd || add.op.b_vector ||
+          add.residual >= 0)
         continue;
       if (add.inputs[0] == add.inputs[1]) continue;
       // The operand that is computed last: the other one is then already there.
@@ -639,16 +670,16 @@ class Passes {
       if (!takes_residual(add, side)) side = 1 - side;
       if (!takes_residual(add, side)) continue;
       const auto from = static_cast<std::size_t>(producer_[at(add.inputs[at(side)])]);
-      Layer merged = layers()[from];
+      Layer merged = std::move(layers()[from]);
       merged.residual = add.inputs[at(1 - side)];
       merged.op.residual_first = merged.op.act == Act::kNone;
       if (merged.op.residual_first) copy_activation(add, merged);
       merged.output = add.output;
       layers()[i] = std::move(merged);
-      erase(from);
-      return true;
+      drop(from);
+      changed = true;
     }
-    return false;
+    return changed;
   }
 
   bool takes_residual(const Layer& add, int side) {
@@ -821,7 +852,7 @@ class Passes {
   void make_views() {
     index();
     for (std::size_t i = 0; i < layers().size(); ++i) {
-      const Layer layer = layers()[i];
+      const Layer& layer = layers()[i];
       if (layer.kind != Kind::kSlice || layer.op.channel % lanes_ != 0 || is_output(layer.output)) continue;
       value(layer.output).base = layer.inputs[0];
       value(layer.output).channel = layer.op.channel;
@@ -829,8 +860,8 @@ class Passes {
       index();
     }
     for (std::size_t i = 0; i < layers().size(); ++i) {
-      const Layer layer = layers()[i];
-      if (layer.kind != Kind::kConcat) continue;
+      if (layers()[i].kind != Kind::kConcat) continue;
+      const Layer layer = std::move(layers()[i]);
       std::vector<Layer> copies;
       int channel = 0;
       bool whole = true;
@@ -885,8 +916,8 @@ class Passes {
 
 }  // namespace
 
-Network lower(const Graph& graph, int lanes) {
-  Network net = Lowering(graph).run();
+Network lower(Graph graph, int lanes) {
+  Network net = Lowering(std::move(graph)).run();
   Passes(net, lanes).run();
   return net;
 }

@@ -69,6 +69,6 @@ struct Network {
 };
 
 // `lanes`: floats a vector, which decides what is worth merging. Throws Error(kUnsupported) naming the node.
-[[nodiscard]] Network lower(const Graph& graph, int lanes);
+[[nodiscard]] Network lower(Graph graph, int lanes);
 
 }  // namespace liveness::engine

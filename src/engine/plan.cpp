@@ -4,7 +4,6 @@
 #include <cstring>
 #include <limits>
 #include <memory>
-#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "engine/engine.hpp"
 #include "engine/kernels.hpp"
 #include "engine/layers.hpp"
+#include "engine/memory.hpp"
 #include "liveness/error.hpp"
 
 namespace liveness {
@@ -20,34 +20,12 @@ namespace engine {
 
 namespace {
 
-constexpr Index kAlign = 16;  // floats: one cache line, one AVX-512 vector
-
 std::size_t at(int i) {
   return static_cast<std::size_t>(i);
 }
 Index rounded(Index n, Index to) {
   return (n + to - 1) / to * to;
 }
-
-// Floats on a cache line's border, zero at first.
-class Floats {
- public:
-  Floats() = default;
-  explicit Floats(Index n)
-      : data_(static_cast<float*>(::operator new (bytes(n), std::align_val_t{kAlign * sizeof(float)}))), size_(n) {
-    std::memset(data_.get(), 0, bytes(n));
-  }
-  [[nodiscard]] float* get() const noexcept { return data_.get(); }
-  [[nodiscard]] std::size_t size_bytes() const noexcept { return bytes(size_); }
-
- private:
-  static std::size_t bytes(Index n) { return static_cast<std::size_t>(n) * sizeof(float); }
-  struct Free {
-    void operator()(float* p) const noexcept { ::operator delete (p, std::align_val_t{kAlign * sizeof(float)}); }
-  };
-  std::unique_ptr<float, Free> data_;
-  Index size_ = 0;
-};
 
 const Kernels& kernels_of(Isa isa) {
   switch (isa) {
@@ -317,7 +295,11 @@ class CpuWorkspace final : public Workspace {
 
 class CpuExecutable final : public Executable {
  public:
-  CpuExecutable(const Graph& graph, Isa isa) : kernels_(kernels_of(isa)), net_(lower(graph, kernels_.lanes)) {
+  CpuExecutable(Graph graph, Isa isa) : kernels_(kernels_of(isa)) {
+    for (const int id : graph.outputs) {
+      output_sizes_.push_back(static_cast<std::size_t>(elements(graph.values[at(id)].shape)));
+    }
+    net_ = lower(std::move(graph), kernels_.lanes);
     find_roots();
     Scheduler scheduler(net_, roots_);
     scheduler.run();
@@ -326,9 +308,6 @@ class CpuExecutable final : public Executable {
     lay_out(scheduler);
     for (const Layer& layer : net_.layers) planned_.push_back(plan(layer));
     pack();
-    for (const int id : graph.outputs) {
-      output_sizes_.push_back(static_cast<std::size_t>(elements(graph.values[at(id)].shape)));
-    }
   }
 
   std::unique_ptr<Workspace> make_workspace() const override {
@@ -634,8 +613,10 @@ class CpuExecutable final : public Executable {
       Layer& layer = net_.layers[i];
       Planned& planned = planned_[i];
       Operation& op = planned.op;
+      std::vector<Index> rows;
+      if (!planned.blocks.empty()) rows = weight_rows(layer, op);
       for (std::size_t j = 0; j < planned.blocks.size(); ++j) {
-        pack_block(layer, op, planned.blocks[j], weights_.get() + block_places[i][j]);
+        pack_block(layer, op, planned.blocks[j], rows, weights_.get() + block_places[i][j]);
         planned.blocks[j].weight = weights_.get() + block_places[i][j];
       }
       op.blocks = planned.blocks.data();
@@ -664,26 +645,41 @@ class CpuExecutable final : public Executable {
     }
   }
 
-  void pack_block(const Layer& layer, const Operation& op, const ConvBlock& block, float* to) const {
-    const int lanes = kernels_.lanes;
-    const int width = block.vectors * lanes;
+  // Where each weight of an output goes, in vectors of outputs; weights of one output follow each other in `layer`.
+  std::vector<Index> weight_rows(const Layer& layer, const Operation& op) const {
     const bool planes = net_.values[at(layer.inputs[0])].layout == Layout::kPlanes;
     const int ins = op.a.channels / layer.groups;
-    const int outs = op.out.channels / layer.groups;
-    for (int j = 0; j < width; ++j) {
-      const int o = block.first * lanes + j;
-      if (o >= op.out.channels) continue;
-      for (int i = 0; i < ins; ++i) {
-        for (int ky = 0; ky < op.kernel_h; ++ky) {
-          for (int kx = 0; kx < op.kernel_w; ++kx) {
-            const Index from = ((Index{o} * ins + i) * op.kernel_h + ky) * op.kernel_w + kx;
-            const Index inside = planes ? 0 : o / outs * ins + i - block.channel;  // which of a segment's channels
-            const Index k = planes                       ? (Index{i} * op.kernel_h + ky) * op.kernel_w + kx
-                            : op.segments == op.kernel_h ? Index{ky} * op.depth + Index{kx} * ins + inside
-                                                         : (Index{ky} * op.kernel_w + kx) * op.depth + inside;
-            to[k * width + j] = layer.weight[static_cast<std::size_t>(from)];
-          }
+    std::vector<Index> rows;
+    rows.reserve(at(ins * op.kernel_h * op.kernel_w));
+    for (int i = 0; i < ins; ++i) {
+      for (int ky = 0; ky < op.kernel_h; ++ky) {
+        for (int kx = 0; kx < op.kernel_w; ++kx) {
+          rows.push_back(planes                       ? (Index{i} * op.kernel_h + ky) * op.kernel_w + kx
+                         : op.segments == op.kernel_h ? Index{ky} * op.depth + Index{kx} * ins + i
+                                                      : (Index{ky} * op.kernel_w + kx) * op.depth + i);
         }
+      }
+    }
+    return rows;
+  }
+
+  void pack_block(const Layer& layer, const Operation& op, const ConvBlock& block, const std::vector<Index>& rows,
+                  float* to) const {
+    const int width = block.vectors * kernels_.lanes;
+    const int first = block.first * kernels_.lanes;
+    const int used = std::min(width, op.out.channels - first);
+    const int ins = op.a.channels / layer.groups;
+    const int outs = op.out.channels / layer.groups;
+    const std::size_t window = rows.size();
+    // A cache line of every output at a time: what is written then stays in the nearest cache until it is complete.
+    for (std::size_t k0 = 0; k0 < window; k0 += kAlign) {
+      const std::size_t k1 = std::min(window, k0 + kAlign);
+      for (int j = 0; j < used; ++j) {
+        const int o = first + j;
+        const float* from = layer.weight.data() + at(o) * window;
+        // Of the channels that a block reads, those of this output's group.
+        float* column = to + j + (layer.groups > 1 ? Index{o / outs * ins - block.channel} * width : 0);
+        for (std::size_t k = k0; k < k1; ++k) column[rows[k] * width] = from[k];
       }
     }
   }
@@ -708,8 +704,8 @@ class CpuExecutable final : public Executable {
 
 }  // namespace engine
 
-std::unique_ptr<const Executable> plan_cpu(const Graph& graph, Isa isa) {
-  return std::make_unique<engine::CpuExecutable>(graph, isa);
+std::unique_ptr<const Executable> plan_cpu(Graph graph, Isa isa) {
+  return std::make_unique<engine::CpuExecutable>(std::move(graph), isa);
 }
 
 }  // namespace liveness

@@ -8,8 +8,8 @@
 
 namespace liveness {
 
-// Writes the pixels (height x width x channels) as the network takes them.
-void feed_pixels(std::span<const std::uint8_t> pixels, const InputContract& input, const PlanarView& view);
+// Writes the golden input's pixels as the network takes them.
+void feed_pixels(const Golden& golden, const InputContract& input, const PlanarView& view);
 
 // Runs the input; returns the largest difference from the known outputs, relative to max(1, largest |output|) of the
 // output. Infinite where an output is not finite. `outputs` are the executable's, in its order.

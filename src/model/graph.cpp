@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <initializer_list>
 #include <limits>
@@ -541,9 +542,8 @@ void check_tensor(const Tensor& tensor) {
   if (tensor.data.size() != static_cast<std::size_t>(elements(tensor.shape))) {
     invalid(name + "has " + std::to_string(tensor.data.size()) + " values for shape " + to_string(tensor.shape));
   }
-  for (std::size_t i = 0; i < tensor.data.size(); ++i) {
-    if (!std::isfinite(tensor.data[i])) invalid(name + "element " + std::to_string(i) + " is not a finite number");
-  }
+  const std::size_t bad = first_not_finite(tensor.data);
+  if (bad < tensor.data.size()) invalid(name + "element " + std::to_string(bad) + " is not a finite number");
 }
 
 // `where` names the node that computes the value, or is empty for the graph's input.
@@ -604,6 +604,14 @@ std::vector<float> Node::floats_attr(std::string_view name_, std::vector<float> 
   }
   const auto* v = find<std::vector<float>>(*this, name_);
   return v != nullptr ? *v : std::move(fallback);
+}
+
+std::size_t first_not_finite(std::span<const float> values) noexcept {
+  std::uint32_t worst = 0;
+  for (const float v : values) worst = std::max(worst, std::bit_cast<std::uint32_t>(v) & 0x7fffffffU);
+  if (worst < 0x7f800000U) return values.size();
+  return static_cast<std::size_t>(
+      std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); }) - values.begin());
 }
 
 std::int64_t elements(const Shape& shape) noexcept {

@@ -1,7 +1,9 @@
 // The network as data: what the readers make, the passes change, and the engine plans from.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -122,6 +124,9 @@ void check_graph(Graph& graph);
 // Elements of a shape that is known to be in bounds.
 [[nodiscard]] std::int64_t elements(const Shape& shape) noexcept;
 [[nodiscard]] std::string to_string(const Shape& shape);  // "1x3x80x80"; "scalar" where there are no axes
+
+// The index of the first value that is NaN or infinite, or the number of values.
+[[nodiscard]] std::size_t first_not_finite(std::span<const float> values) noexcept;
 
 // Multiply-accumulates and parameters of a checked graph, node by node; output shapes without the batch axis. A tensor
 // that several nodes share counts at the first.

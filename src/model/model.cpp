@@ -85,9 +85,8 @@ Package package_from_onnx(const fs::path& path, std::span<const std::byte> bytes
 
 Model::Impl::Impl(Package package, const Options& options)
     : contract(std::move(package.contract)), goldens(std::move(package.goldens)) {
-  const Graph& graph = package.graph;
+  Graph& graph = package.graph;
   info.isa = choose_isa(options.isa);
-  executable = plan_cpu(graph, info.isa);
   info.nodes = describe(graph);
   for (const NodeInfo& node : info.nodes) {
     info.macs += node.macs;
@@ -95,9 +94,10 @@ Model::Impl::Impl(Package package, const Options& options)
   }
   for (const int id : graph.inputs) info.inputs.push_back(tensor_info(graph, id));
   for (const int id : graph.outputs) info.outputs.push_back(tensor_info(graph, id));
+  info.identity = identity(contract, graph);
+  executable = plan_cpu(std::move(graph), info.isa);
   info.weight_bytes = executable->weight_bytes();
   info.workspace_bytes = executable->workspace_bytes();
-  info.identity = identity(contract, graph);
   if (options.verify && !goldens.empty()) check_golden(0);
 }
 

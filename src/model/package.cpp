@@ -37,15 +37,6 @@ std::string tensor_label(const std::string& name) {
   return "tensor " + in_quotes(name);
 }
 
-// The index of the first value that is NaN or infinite, or the number of values.
-std::size_t first_not_finite(std::span<const float> values) {
-  std::uint32_t worst = 0;
-  for (const float v : values) worst = std::max(worst, std::bit_cast<std::uint32_t>(v) & 0x7fffffffU);
-  if (worst < 0x7f800000U) return values.size();
-  return static_cast<std::size_t>(
-      std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); }) - values.begin());
-}
-
 void check_finite(const std::string& label, std::span<const float> values) {
   const std::size_t bad = first_not_finite(values);
   if (bad == values.size()) return;
@@ -350,9 +341,13 @@ Golden read_golden(const Field& field, const Package& package, TensorFile& tenso
   const InputContract& input = package.contract.input;
   Shape shape;
   golden.pixels = tensors.take_bytes(field["pixels"].text(), shape, field["pixels"]);
-  if (shape != Shape{input.height, input.width, input.channels()}) {
-    field["pixels"].fail(tensor_label(field["pixels"].text()) + " does not have the shape height x width x channels");
+  const auto block = shape.empty() ? 0 : input.height / shape[0];
+  if (block < 1 || shape != Shape{input.height / block, input.width / block, input.channels()} ||
+      input.height % block != 0 || input.width % block != 0) {
+    field["pixels"].fail(tensor_label(field["pixels"].text()) +
+                         " has neither the shape height x width x channels nor a whole part of height and width");
   }
+  golden.block = static_cast<int>(block);
   for (const auto& [name, entry] : field["outputs"].members()) {
     const auto is_it = [&, &wanted = name](int id) {
       return package.graph.values[static_cast<std::size_t>(id)].name == wanted;
@@ -360,8 +355,10 @@ Golden read_golden(const Field& field, const Package& package, TensorFile& tenso
     const auto found = std::find_if(package.graph.outputs.begin(), package.graph.outputs.end(), is_it);
     if (found == package.graph.outputs.end()) entry.fail("the graph has no such output");
     check_finite(tensor_label(entry.text()), golden.outputs[name] = tensors.take_floats(entry.text(), shape, entry));
-    if (shape != package.graph.values[static_cast<std::size_t>(*found)].shape) {
-      entry.fail(tensor_label(entry.text()) + " does not have the shape of the output");
+    const Shape& whole = package.graph.values[static_cast<std::size_t>(*found)].shape;
+    if (shape != whole && (shape.size() != 1 || shape[0] >= elements(whole))) {
+      entry.fail(tensor_label(entry.text()) +
+                 " has neither the shape of the output nor is it a list of some of its values");
     }
   }
   if (golden.outputs.size() != package.graph.outputs.size()) {
@@ -374,7 +371,11 @@ Golden read_golden(const Field& field, const Package& package, TensorFile& tenso
 void check_golden(const Golden& golden, std::size_t index, const Package& package) {
   const std::string label = "goldens[" + std::to_string(index) + "]";
   const InputContract& input = package.contract.input;
-  const auto pixels = static_cast<std::size_t>(input.width) * static_cast<std::size_t>(input.height) *
+  if (golden.block < 1 || input.width % golden.block != 0 || input.height % golden.block != 0) {
+    invalid(label + ": blocks of " + std::to_string(golden.block) + " pixels do not fill the input");
+  }
+  const auto pixels = static_cast<std::size_t>(input.width / golden.block) *
+                      static_cast<std::size_t>(input.height / golden.block) *
                       static_cast<std::size_t>(input.channels());
   if (golden.pixels.size() != pixels) invalid(label + ": pixels are not height x width x channels");
   if (!(golden.tolerance > 0 && golden.tolerance <= kMaxTolerance)) invalid(label + ": tolerance is out of range");
@@ -382,7 +383,8 @@ void check_golden(const Golden& golden, std::size_t index, const Package& packag
   for (const int id : package.graph.outputs) {
     const Value& value = package.graph.values[static_cast<std::size_t>(id)];
     const auto found = golden.outputs.find(value.name);
-    if (found == golden.outputs.end() || found->second.size() != static_cast<std::size_t>(elements(value.shape))) {
+    if (found == golden.outputs.end() || found->second.empty() ||
+        found->second.size() > static_cast<std::size_t>(elements(value.shape))) {
       invalid(label + ": output " + in_quotes(value.name) + " is missing or has the wrong size");
     }
     check_finite(label + ": output " + in_quotes(value.name), found->second);
@@ -530,16 +532,19 @@ std::vector<std::byte> write_package(const Package& package) {
     for (const int id : graph.outputs) {
       const Value& value = graph.values[static_cast<std::size_t>(id)];
       const auto& values = golden.outputs.at(value.name);
+      const auto count = static_cast<std::int64_t>(values.size());
       entry["outputs"][value.name] =
-          writer.add(prefix + "output." + value.name, "F32", value.shape, std::as_bytes(std::span(values)));
+          writer.add(prefix + "output." + value.name, "F32",
+                     count == elements(value.shape) ? value.shape : Shape{count}, std::as_bytes(std::span(values)));
     }
   }
   // Bytes come last, so that every float stays on a boundary of its own size.
   const InputContract& input = package.contract.input;
   for (std::size_t i = 0; i < package.goldens.size(); ++i) {
-    goldens[i]["pixels"] =
-        writer.add("golden." + std::to_string(i) + ".pixels", "U8", {input.height, input.width, input.channels()},
-                   std::as_bytes(std::span(package.goldens[i].pixels)));
+    const int block = package.goldens[i].block;
+    goldens[i]["pixels"] = writer.add("golden." + std::to_string(i) + ".pixels", "U8",
+                                      {input.height / block, input.width / block, input.channels()},
+                                      std::as_bytes(std::span(package.goldens[i].pixels)));
   }
   return writer.finish({{"format", kFormat},
                         {"contract", contract_to_value(package.contract)},

@@ -60,6 +60,7 @@ void check(std::span<const std::byte> bytes) {
 extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
   std::vector<std::vector<std::byte>> seeds;
   seeds.push_back(tagged(kFile, write_package(package_with_goldens())));
+  seeds.push_back(tagged(kFile, write_package(package_with_short_golden())));
   seeds.push_back(tagged(kFile, write_package(tiny_detector_package())));
   for (const BrokenPackage& broken : broken_packages()) {
     if (broken.bytes.size() < 16384) seeds.push_back(tagged(kFile, broken.bytes));

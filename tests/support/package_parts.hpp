@@ -71,6 +71,17 @@ inline Package package_with_goldens() {
   return package;
 }
 
+// The same with a third one as large networks have them: pixels that stand for 2 x 2, and some of the outputs.
+inline Package package_with_short_golden() {
+  Package package = package_with_goldens();
+  Golden golden = package.goldens[0];
+  golden.block = 2;
+  golden.pixels.assign(4 * 4 * 3, 200);
+  golden.outputs.begin()->second.resize(2);
+  package.goldens.push_back(std::move(golden));
+  return package;
+}
+
 struct BrokenPackage {
   std::string name;
   Bytes bytes;
@@ -345,7 +356,16 @@ inline std::vector<BrokenPackage> broken_packages() {
       [](P& p) {
         p.header["golden.0.pixels"]["shape"] = {3, 8, 8};
       },
-      "goldens[0].pixels: tensor \"golden.0.pixels\" does not have the shape height x width x channels");
+      "goldens[0].pixels: tensor \"golden.0.pixels\" has neither the shape height x width x channels nor");
+  edit(
+      "pixels that stand for blocks of two shapes",
+      [](P& p) {
+        p.header["golden.0.pixels"]["shape"] = {4, 16, 3};
+      },
+      "goldens[0].pixels: tensor \"golden.0.pixels\" has neither the shape height x width x channels nor");
+  edit(
+      "pixels without a shape", [](P& p) { p.header["golden.0.pixels"]["shape"] = {192}; },
+      "goldens[0].pixels: tensor \"golden.0.pixels\" has neither the shape height x width x channels nor");
   edit(
       "NaN expected", [](P& p) { p.set_float("golden.1.output.scores", 0, std::numeric_limits<float>::quiet_NaN()); },
       "tensor \"golden.1.output.scores\": value 0 is NaN");
@@ -354,7 +374,10 @@ inline std::vector<BrokenPackage> broken_packages() {
       [](P& p) {
         p.header["golden.0.output.scores"]["shape"] = {3, 1};
       },
-      "does not have the shape of the output");
+      "has neither the shape of the output nor is it a list of some of its values");
+  edit(
+      "all expected values as a list", [](P& p) { p.header["golden.0.output.scores"]["shape"] = {3}; },
+      "has neither the shape of the output nor is it a list of some of its values");
   return all;
 }
 

@@ -93,6 +93,22 @@ TEST_CASE("every instruction set of the machine loads, another is refused") {
   }
 }
 
+TEST_CASE("golden inputs of blocks and some outputs are checked like whole ones") {
+  Package package = package_with_short_golden();
+  // A picture of one grey level, as the golden input has it.
+  const InputContract& rule = package.contract.input;
+  std::vector<float> input;
+  for (std::size_t c = 0; c < 3; ++c) {
+    input.insert(input.end(), 64, (200.0F / 255.0F * (rule.high - rule.low) + rule.low - rule.mean[c]) / rule.std[c]);
+  }
+  const std::vector<float> scores = run(Model::from_memory(write_package(package)), input, 1, 1);
+  package.goldens.back().outputs["scores"] = {scores[0], scores[1]};  // of three: values 0 and 3 / 2
+  CHECK(Model::from_memory(write_package(package)).verify() <= 1e-4F);
+  package.goldens.back().outputs["scores"] = {scores[0], scores[2] + 100};
+  const Model wrong = Model::from_memory(write_package(package));
+  CHECK_THAT(refusal(Status::kModelInvalid, [&] { static_cast<void>(wrong.verify()); }), Contains("goldens[2]"));
+}
+
 TEST_CASE("golden inputs are checked at load, all of them on demand") {
   PackageParts parts(write_package(package_with_goldens()));
   SECTION("the first at load") {

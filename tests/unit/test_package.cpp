@@ -56,6 +56,18 @@ TEST_CASE("a package survives writing and reading") {
   CHECK(write_package(copy) == bytes);
 }
 
+TEST_CASE("golden inputs of blocks, with some of the outputs, survive") {
+  const Package package = package_with_short_golden();
+  const Bytes bytes = write_package(package);
+  const Package copy = read_package(bytes);
+  REQUIRE(copy.goldens.size() == 3);
+  CHECK(copy.goldens[0].block == 1);
+  CHECK(copy.goldens[2].block == 2);
+  CHECK(copy.goldens[2].pixels == package.goldens[2].pixels);
+  CHECK(copy.goldens[2].outputs == package.goldens[2].outputs);
+  CHECK(write_package(copy) == bytes);
+}
+
 TEST_CASE("every kind of attribute and operand survives") {
   Package package = tiny_pad_package({});
   Graph& g = package.graph;
@@ -203,7 +215,10 @@ TEST_CASE("what cannot be read back is not written") {
           "\"golden.0.pixels\": the name occurs twice");
   refused([](Package& p) { p.goldens[1].pixels.pop_back(); }, "goldens[1]: pixels are not height x width x channels");
   refused([](Package& p) { p.goldens[0].outputs.clear(); }, "goldens[0]: an output is missing");
-  refused([](Package& p) { p.goldens[0].outputs["scores"].pop_back(); }, "goldens[0]: output \"scores\"");
+  refused([](Package& p) { p.goldens[0].outputs["scores"].clear(); }, "goldens[0]: output \"scores\"");
+  refused([](Package& p) { p.goldens[0].outputs["scores"].push_back(0); }, "goldens[0]: output \"scores\"");
+  refused([](Package& p) { p.goldens[1].block = 3; }, "goldens[1]: blocks of 3 pixels do not fill the input");
+  refused([](Package& p) { p.goldens[1].block = 2; }, "goldens[1]: pixels are not height x width x channels");
   refused([](Package& p) { p.goldens[0].outputs["scores"][0] = std::numeric_limits<float>::quiet_NaN(); }, "is NaN");
   refused([](Package& p) { p.goldens[1].tolerance = 0; }, "goldens[1]: tolerance is out of range");
   refused([](Package& p) { p.goldens.resize(65, p.goldens[0]); }, "goldens: 65; at most 64");
