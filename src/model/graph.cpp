@@ -588,12 +588,12 @@ std::string Node::string_attr(std::string_view name_, std::string_view fallback)
   return v != nullptr ? *v : std::string(fallback);
 }
 
-std::vector<std::int64_t> Node::ints_attr(std::string_view name_, std::vector<std::int64_t> fallback) const {
+std::vector<std::int64_t> Node::ints_attr(std::string_view name_, const std::vector<std::int64_t>& fallback) const {
   const auto* v = find<std::vector<std::int64_t>>(*this, name_);
-  return v != nullptr ? *v : std::move(fallback);
+  return v != nullptr ? *v : fallback;
 }
 
-std::vector<float> Node::floats_attr(std::string_view name_, std::vector<float> fallback) const {
+std::vector<float> Node::floats_attr(std::string_view name_, const std::vector<float>& fallback) const {
   for (const auto& attribute : attributes) {
     if (attribute.name != name_) continue;
     if (const auto* integers = std::get_if<std::vector<std::int64_t>>(&attribute.value)) {
@@ -603,7 +603,7 @@ std::vector<float> Node::floats_attr(std::string_view name_, std::vector<float> 
     }
   }
   const auto* v = find<std::vector<float>>(*this, name_);
-  return v != nullptr ? *v : std::move(fallback);
+  return v != nullptr ? *v : fallback;
 }
 
 std::size_t first_not_finite(std::span<const float> values) noexcept {

@@ -93,8 +93,9 @@ struct Node {
   [[nodiscard]] std::int64_t int_attr(std::string_view name, std::int64_t fallback) const;
   [[nodiscard]] float float_attr(std::string_view name, float fallback) const;
   [[nodiscard]] std::string string_attr(std::string_view name, std::string_view fallback) const;
-  [[nodiscard]] std::vector<std::int64_t> ints_attr(std::string_view name, std::vector<std::int64_t> fallback) const;
-  [[nodiscard]] std::vector<float> floats_attr(std::string_view name, std::vector<float> fallback) const;
+  [[nodiscard]] std::vector<std::int64_t> ints_attr(std::string_view name,
+                                                    const std::vector<std::int64_t>& fallback) const;
+  [[nodiscard]] std::vector<float> floats_attr(std::string_view name, const std::vector<float>& fallback) const;
 };
 
 // Nodes are in an order in which every operand is computed before it is used; each value is written once.

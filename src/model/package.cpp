@@ -179,10 +179,12 @@ AttributeValue read_attribute(const Field& field) {
       std::all_of(items.begin(), items.end(), [](const Field& f) { return f.json().is_number_integer(); });
   if (whole) {
     std::vector<std::int64_t> values;
+    values.reserve(items.size());
     for (const Field& item : items) values.push_back(item.integer(kLow, kHigh));
     return values;
   }
   std::vector<float> values;
+  values.reserve(items.size());
   for (const Field& item : items) values.push_back(item.number());
   return values;
 }
