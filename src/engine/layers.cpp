@@ -6,6 +6,7 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -219,8 +220,13 @@ class Lowering {
     const auto n = static_cast<std::size_t>(w.shape[1]);
     Layer& layer = image_layer(Kind::kConv, node, {image(node, 0)});
     layer.weight.resize(depth * n);
-    for (std::size_t k = 0; k < depth; ++k) {
-      for (std::size_t j = 0; j < n; ++j) layer.weight[j * depth + k] = w.data[k * n + j];
+    // A few rows at a time, so that what is written stays in the nearest cache until it is complete.
+    constexpr std::size_t kRows = 16;
+    for (std::size_t k0 = 0; k0 < depth; k0 += kRows) {
+      const std::size_t k1 = std::min(depth, k0 + kRows);
+      for (std::size_t j = 0; j < n; ++j) {
+        for (std::size_t k = k0; k < k1; ++k) layer.weight[j * depth + k] = w.data[k * n + j];
+      }
     }
     layer.bias.assign(n, 0.0F);
     if (has_input(node, 2)) layer.bias = constant(node, 2).data;
@@ -578,8 +584,10 @@ class Passes {
       if (!has_weights(*from) && !is_affine(*from)) continue;
       const std::size_t taps = from->weight.size() / from->bias.size();
       for (std::size_t c = 0; c < from->bias.size(); ++c) {
-        for (std::size_t k = 0; k < taps; ++k) from->weight[c * taps + k] *= affine.weight[c];
-        from->bias[c] = from->bias[c] * affine.weight[c] + affine.bias[c];
+        const float factor = affine.weight[c];
+        const auto row = std::span(from->weight).subspan(c * taps, taps);
+        for (float& w : row) w *= factor;
+        from->bias[c] = from->bias[c] * factor + affine.bias[c];
       }
       from->output = affine.output;
       copy_activation(affine, *from);

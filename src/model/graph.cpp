@@ -607,9 +607,11 @@ std::vector<float> Node::floats_attr(std::string_view name_, const std::vector<f
 }
 
 std::size_t first_not_finite(std::span<const float> values) noexcept {
-  std::uint32_t worst = 0;
-  for (const float v : values) worst = std::max(worst, std::bit_cast<std::uint32_t>(v) & 0x7fffffffU);
-  if (worst < 0x7f800000U) return values.size();
+  // An exponent of ones, and no other, carries into the sign's place when one is added to it: three instructions a
+  // vector on every machine.
+  std::uint32_t carried = 0;
+  for (const float v : values) carried |= (std::bit_cast<std::uint32_t>(v) & 0x7fffffffU) + 0x00800000U;
+  if (carried < 0x80000000U) return values.size();
   return static_cast<std::size_t>(
       std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); }) - values.begin());
 }

@@ -212,6 +212,135 @@ class Builder final : public nlohmann::json_sax<Json> {
   Json* member_ = nullptr;   // where the value of the last key goes
 };
 
+// Reads what nearly all texts consist of several times faster than the library's reader: ASCII, no \\u, no mistake.
+// Anything else it leaves to that.
+class PlainReader {
+ public:
+  PlainReader(std::string_view text, Builder& builder) : at_(text.data()), end_(at_ + text.size()), builder_(builder) {}
+
+  // False where the text holds something else; the builder has then seen a part of it.
+  bool read() {
+    if (!value()) return false;
+    space();
+    return at_ == end_;
+  }
+
+ private:
+  void space() {
+    while (at_ < end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+  }
+  bool take(char c) {
+    space();
+    if (at_ == end_ || *at_ != c) return false;
+    ++at_;
+    return true;
+  }
+  bool word(std::string_view expected) {
+    if (!std::string_view(at_, static_cast<std::size_t>(end_ - at_)).starts_with(expected)) return false;
+    at_ += expected.size();
+    return true;
+  }
+
+  // The builder bounds how deep lists and maps are nested, and so this recursion.
+  bool value() {
+    space();
+    if (at_ == end_) return false;
+    switch (*at_) {
+      case '{': return object();
+      case '[': return array();
+      case '"': return string() && builder_.string(string_);
+      case 't': return word("true") && builder_.boolean(true);
+      case 'f': return word("false") && builder_.boolean(false);
+      case 'n': return word("null") && builder_.null();
+      default: return number();
+    }
+  }
+
+  bool object() {
+    ++at_;
+    builder_.start_object(0);
+    if (take('}')) return builder_.end_object();
+    do {
+      space();
+      if (at_ == end_ || *at_ != '"' || !string()) return false;
+      builder_.key(string_);
+      if (!take(':') || !value()) return false;
+    } while (take(','));
+    return take('}') && builder_.end_object();
+  }
+
+  bool array() {
+    ++at_;
+    builder_.start_array(0);
+    if (take(']')) return builder_.end_array();
+    do {
+      if (!value()) return false;
+    } while (take(','));
+    return take(']') && builder_.end_array();
+  }
+
+  bool string() {
+    ++at_;
+    string_.clear();
+    for (;;) {
+      const char* const begin = at_;
+      while (at_ < end_ && *at_ >= ' ' && *at_ < 0x7f && *at_ != '"' && *at_ != '\\') ++at_;
+      string_.append(begin, at_);
+      if (at_ == end_) return false;
+      if (*at_ == '"') break;
+      if (*at_ != '\\' || ++at_ == end_) return false;
+      constexpr std::string_view kEscapes = "\"\\/bfnrt";
+      constexpr std::string_view kMeanings = "\"\\/\b\f\n\r\t";
+      const auto which = kEscapes.find(*at_++);
+      if (which == std::string_view::npos) return false;
+      string_ += kMeanings[which];
+    }
+    ++at_;
+    return true;
+  }
+
+  bool digits() {
+    const char* const begin = at_;
+    while (at_ < end_ && *at_ >= '0' && *at_ <= '9') ++at_;
+    return at_ != begin;
+  }
+
+  bool number() {
+    const char* const begin = at_;
+    const bool negative = *at_ == '-';
+    if (negative) ++at_;
+    const char* const first = at_;
+    if (!digits() || (*first == '0' && at_ - first > 1)) return false;
+    bool whole = true;
+    if (at_ < end_ && *at_ == '.') {
+      whole = false;
+      ++at_;
+      if (!digits()) return false;
+    }
+    if (at_ < end_ && (*at_ == 'e' || *at_ == 'E')) {
+      whole = false;
+      ++at_;
+      if (at_ < end_ && (*at_ == '+' || *at_ == '-')) ++at_;
+      if (!digits()) return false;
+    }
+    if (whole && negative) {
+      std::int64_t v = 0;
+      return std::from_chars(begin, at_, v).ec == std::errc{} && builder_.number_integer(v);
+    }
+    if (whole) {
+      std::uint64_t v = 0;
+      return std::from_chars(begin, at_, v).ec == std::errc{} && builder_.number_unsigned(v);
+    }
+    double v = 0;
+    return std::from_chars(begin, at_, v).ec == std::errc{} && builder_.number_float(v, string_);
+  }
+
+  const char* at_;
+  const char* end_;
+  Builder& builder_;
+  std::string string_;
+};
+
 }  // namespace
 
 void Document::fail(const std::string& path, const std::string& what) const {
@@ -236,7 +365,10 @@ void Document::fail(const std::string& path, const std::string& what) const {
 Document parse_json(std::string_view text, std::string origin, Status status) {
   Document document{std::move(origin), status, nullptr, {}};
   Builder builder(text, document, document.root);
-  static_cast<void>(Json::sax_parse(text, &builder));
+  if (PlainReader(text, builder).read()) return document;
+  document.root = nullptr;
+  Builder again(text, document, document.root);
+  static_cast<void>(Json::sax_parse(text, &again));
   return document;
 }
 

@@ -29,19 +29,29 @@ void compress(std::uint32_t* state, const std::byte* bytes, std::size_t blocks) 
       w[i] = w[i - 16] + (std::rotr(a, 7) ^ std::rotr(a, 18) ^ a >> 3) + w[i - 7] +
              (std::rotr(b, 17) ^ std::rotr(b, 19) ^ b >> 10);
     }
-    std::uint32_t v[8];
-    std::copy_n(state, 8, v);
-    for (std::size_t i = 0; i < 64; ++i) {
-      const std::uint32_t choose = (v[4] & v[5]) ^ (~v[4] & v[6]);
-      const std::uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-      const std::uint32_t t1 =
-          v[7] + (std::rotr(v[4], 6) ^ std::rotr(v[4], 11) ^ std::rotr(v[4], 25)) + choose + kRound[i] + w[i];
-      const std::uint32_t t2 = (std::rotr(v[0], 2) ^ std::rotr(v[0], 13) ^ std::rotr(v[0], 22)) + majority;
-      std::copy_backward(v, v + 7, v + 8);
-      v[4] += t1;
-      v[0] = t1 + t2;
+    auto [a, b, c, d, e, f, g, h] =
+        std::to_array({state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7]});
+    // The standard moves every variable to the next one's place; naming them anew saves the moves.
+    const auto round = [&](std::uint32_t a1, std::uint32_t b1, std::uint32_t c1, std::uint32_t& d1, std::uint32_t e1,
+                           std::uint32_t f1, std::uint32_t g1, std::uint32_t& h1, std::size_t i) {
+      const std::uint32_t choose = (e1 & f1) ^ (~e1 & g1);
+      const std::uint32_t majority = (a1 & b1) ^ (a1 & c1) ^ (b1 & c1);
+      h1 += (std::rotr(e1, 6) ^ std::rotr(e1, 11) ^ std::rotr(e1, 25)) + choose + kRound[i] + w[i];
+      d1 += h1;
+      h1 += (std::rotr(a1, 2) ^ std::rotr(a1, 13) ^ std::rotr(a1, 22)) + majority;
+    };
+    for (std::size_t i = 0; i < 64; i += 8) {
+      round(a, b, c, d, e, f, g, h, i);
+      round(h, a, b, c, d, e, f, g, i + 1);
+      round(g, h, a, b, c, d, e, f, i + 2);
+      round(f, g, h, a, b, c, d, e, i + 3);
+      round(e, f, g, h, a, b, c, d, i + 4);
+      round(d, e, f, g, h, a, b, c, i + 5);
+      round(c, d, e, f, g, h, a, b, i + 6);
+      round(b, c, d, e, f, g, h, a, i + 7);
     }
-    for (std::size_t i = 0; i < 8; ++i) state[i] += v[i];
+    const std::uint32_t sums[8] = {a, b, c, d, e, f, g, h};
+    for (std::size_t i = 0; i < 8; ++i) state[i] += sums[i];
   }
 }
 
