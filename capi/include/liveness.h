@@ -184,6 +184,21 @@ typedef struct liveness_model_t liveness_model_t;
 typedef int32_t liveness_isa_t;
 enum { LIVENESS_ISA_AUTO = 0, LIVENESS_ISA_PORTABLE = 1, LIVENESS_ISA_AVX2 = 2, LIVENESS_ISA_AVX512 = 3 };
 
+/* What the dense convolutions are computed in. AUTO: the fastest that the package is qualified for and that the machine
+ * has instructions for, otherwise FP32. FP16: devices that have it. */
+typedef int32_t liveness_precision_t;
+enum {
+  LIVENESS_PRECISION_AUTO = 0,
+  LIVENESS_PRECISION_FP32 = 1,
+  LIVENESS_PRECISION_BF16 = 2,
+  LIVENESS_PRECISION_INT8 = 3,
+  LIVENESS_PRECISION_FP16 = 4
+};
+
+/* Who runs the network. AUTO: NATIVE, unless the device asks for another. TORCH: LibTorch, through a plugin. */
+typedef int32_t liveness_backend_t;
+enum { LIVENESS_BACKEND_AUTO = 0, LIVENESS_BACKEND_NATIVE = 1, LIVENESS_BACKEND_TORCH = 2 };
+
 /* What a network is for. */
 typedef int32_t liveness_task_t;
 enum {
@@ -198,14 +213,21 @@ typedef struct liveness_model_options_t {
   int32_t verify;     /* default 1: score the package's golden inputs after loading, fail where they miss. 0: do not */
   int32_t reserved;   /* 0 */
   const char* contract; /* path of an ONNX file's contract; default NULL: FILE.yaml, FILE.yml or FILE.json beside it */
+  liveness_precision_t precision; /* default LIVENESS_PRECISION_AUTO */
+  liveness_backend_t backend;     /* default LIVENESS_BACKEND_AUTO */
+  const char* device; /* default "cpu"; "cuda" (the first) and "cuda:1" need LIVENESS_BACKEND_TORCH; NULL: "cpu" */
+  const char* plugin; /* TORCH: its file; default NULL: beside this library, then the folders of LIVENESS_PLUGIN_PATH */
+  int32_t allow_code; /* TORCH: 1 allows a user's TorchScript or AOTInductor file, which is a program; default 0 */
+  int32_t reserved2;  /* 0 */
 } liveness_model_options_t;
 
 /* Defaults. `size`: sizeof(liveness_model_options_t). Cannot fail. */
 LIVENESS_API void liveness_model_options_init(liveness_model_options_t* options, size_t size) LIVENESS_NOEXCEPT;
 
 /* Reads a package (.safetensors), or an ONNX file that has a contract beside it. `options` may be NULL: defaults.
- * INVALID_ARGUMENT, NOT_FOUND, IO, MODEL_INVALID (damaged, or golden inputs miss), UNSUPPORTED (an
- * operator of the network, an instruction set that this machine lacks), CONFIG_INVALID (the contract). */
+ * INVALID_ARGUMENT, NOT_FOUND (the file, the plugin), IO, MODEL_INVALID (damaged, or golden inputs miss), UNSUPPORTED
+ * (an operator of the network; an instruction set, precision or device that there is not), CONFIG_INVALID (the
+ * contract). */
 LIVENESS_CHECKED liveness_status_t liveness_model_load(const char* path, const liveness_model_options_t* options,
                                                        liveness_model_t** model) LIVENESS_NOEXCEPT;
 
@@ -221,16 +243,21 @@ LIVENESS_API void liveness_model_destroy(liveness_model_t* model) LIVENESS_NOEXC
 typedef struct liveness_model_info_t {
   uint32_t struct_size;
   liveness_task_t task;
-  int32_t width;           /* of the input, pixels */
-  int32_t height;          /* of the input, pixels */
-  int32_t channels;        /* of the input, 1 or 3 */
-  liveness_isa_t isa;      /* what the engine's plan was made for, never AUTO */
-  uint32_t output_count;   /* graph outputs */
-  uint32_t node_count;     /* graph nodes */
-  int64_t macs;            /* multiply-accumulates of one pass */
-  int64_t parameters;      /* weights and biases */
-  int64_t weight_bytes;    /* of the packed weights in memory */
-  int64_t workspace_bytes; /* scratch of one running pass */
+  int32_t width;                  /* of the input, pixels */
+  int32_t height;                 /* of the input, pixels */
+  int32_t channels;               /* of the input, 1 or 3 */
+  liveness_isa_t isa;             /* what the engine's plan was made for, never AUTO */
+  uint32_t output_count;          /* graph outputs */
+  uint32_t node_count;            /* graph nodes */
+  int64_t macs;                   /* multiply-accumulates of one pass */
+  int64_t parameters;             /* weights and biases */
+  int64_t weight_bytes;           /* of the packed weights in memory */
+  int64_t workspace_bytes;        /* scratch of one running pass */
+  liveness_backend_t backend;     /* who runs it, never AUTO */
+  liveness_precision_t precision; /* what it runs in, never AUTO */
+  char device[16];                /* "cpu", "cuda:0", ... */
+  int32_t fell_back; /* 1: something else than asked for was chosen; "fallback" of liveness_model_describe() says why */
+  int32_t reserved;
 } liveness_model_info_t;
 
 /* Makes an empty struct to be filled. `size`: sizeof(liveness_model_info_t). Cannot fail. */
@@ -240,10 +267,10 @@ LIVENESS_API void liveness_model_info_init(liveness_model_info_t* info, size_t s
 LIVENESS_CHECKED liveness_status_t liveness_model_info(const liveness_model_t* model,
                                                        liveness_model_info_t* info) LIVENESS_NOEXCEPT;
 
-/* All that is known of a model as one JSON document: {"contract": {...}, "identity", "isa", "macs", "parameters",
- * "weight_bytes", "workspace_bytes", "inputs": [{"name", "shape"}], "outputs": [{"name", "shape"}],
- * "nodes": [{"name", "type", "shape", "macs", "parameters"}]}.
- * INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
+/* All that is known of a model as one JSON document: {"contract": {...}, "identity", "isa", "backend", "precision",
+ * "device", "fallback", "macs", "parameters", "weight_bytes", "workspace_bytes", "inputs": [{"name", "shape"}],
+ * "outputs": [{"name", "shape"}], "nodes": [{"name", "type", "shape", "macs", "parameters"}]}. INVALID_ARGUMENT,
+ * BUFFER_TOO_SMALL. */
 LIVENESS_CHECKED liveness_status_t liveness_model_describe(const liveness_model_t* model, char* text, size_t capacity,
                                                            size_t* size) LIVENESS_NOEXCEPT;
 

@@ -36,6 +36,15 @@ static_assert(LIVENESS_ISA_PORTABLE == static_cast<int>(Isa::kPortable));
 static_assert(LIVENESS_ISA_AVX2 == static_cast<int>(Isa::kAvx2));
 static_assert(LIVENESS_ISA_AVX512 == static_cast<int>(Isa::kAvx512));
 
+static_assert(LIVENESS_PRECISION_AUTO == static_cast<int>(Precision::kAuto));
+static_assert(LIVENESS_PRECISION_FP32 == static_cast<int>(Precision::kFp32));
+static_assert(LIVENESS_PRECISION_BF16 == static_cast<int>(Precision::kBf16));
+static_assert(LIVENESS_PRECISION_INT8 == static_cast<int>(Precision::kInt8));
+static_assert(LIVENESS_PRECISION_FP16 == static_cast<int>(Precision::kFp16));
+static_assert(LIVENESS_BACKEND_AUTO == static_cast<int>(Backend::kAuto));
+static_assert(LIVENESS_BACKEND_NATIVE == static_cast<int>(Backend::kNative));
+static_assert(LIVENESS_BACKEND_TORCH == static_cast<int>(Backend::kTorch));
+
 static_assert(LIVENESS_TASK_PAD == static_cast<int>(Task::kPad));
 static_assert(LIVENESS_TASK_DETECTOR == static_cast<int>(Task::kDetector));
 static_assert(LIVENESS_TASK_OTHER == static_cast<int>(Task::kOther));
@@ -73,11 +82,13 @@ static_assert(sizeof(liveness_face_t) == 68 && offsetof(liveness_face_t, score) 
 static_assert(sizeof(liveness_crop_t) == 24 && offsetof(liveness_crop_t, region) == 8);
 static_assert(sizeof(liveness_face_result_t) == 128 && offsetof(liveness_face_result_t, roll) == 124);
 static_assert(sizeof(liveness_summary_t) == 64 && offsetof(liveness_summary_t, total_ms) == 56);
-static_assert(sizeof(liveness_model_info_t) == 64 && offsetof(liveness_model_info_t, workspace_bytes) == 56);
+static_assert(sizeof(liveness_model_info_t) == 96 && offsetof(liveness_model_info_t, workspace_bytes) == 56 &&
+              offsetof(liveness_model_info_t, reserved) == 92);
 static_assert(sizeof(void*) != 8 ||
               (sizeof(liveness_image_t) == 48 && offsetof(liveness_image_t, chroma_stride) == 40));
 static_assert(sizeof(void*) != 8 ||
-              (sizeof(liveness_model_options_t) == 24 && offsetof(liveness_model_options_t, contract) == 16));
+              (sizeof(liveness_model_options_t) == 56 && offsetof(liveness_model_options_t, contract) == 16 &&
+               offsetof(liveness_model_options_t, reserved2) == 52));
 static_assert(sizeof(void*) != 8 ||
               (sizeof(liveness_predictor_options_t) == 88 && offsetof(liveness_predictor_options_t, reserved) == 84));
 
@@ -93,8 +104,7 @@ E enumerator(std::int32_t value, int count, const char* name) {
 }
 
 void check_reserved(std::int32_t value, const char* name) {
-  if (value != 0)
-    fail(Status::kInvalidArgument, std::string(name) + ".reserved is " + std::to_string(value) + ", expected 0");
+  if (value != 0) fail(Status::kInvalidArgument, std::string(name) + " is " + std::to_string(value) + ", expected 0");
 }
 
 std::ptrdiff_t to_stride(std::int64_t value, const char* name) {
@@ -116,7 +126,15 @@ std::string item(std::string_view array, std::size_t index) {
 
 liveness_model_options_t default_model_options() noexcept {
   const Model::Options d;
-  return {sizeof(liveness_model_options_t), static_cast<std::int32_t>(d.isa), d.verify ? 1 : 0, 0, nullptr};
+  liveness_model_options_t c{};
+  c.struct_size = sizeof c;
+  c.isa = static_cast<std::int32_t>(d.isa);
+  c.verify = d.verify ? 1 : 0;
+  c.precision = static_cast<std::int32_t>(d.precision);
+  c.backend = static_cast<std::int32_t>(d.backend);
+  c.device = "cpu";
+  c.allow_code = d.allow_code ? 1 : 0;
+  return c;
 }
 
 liveness_detector_options_t default_detector_options() noexcept {
@@ -160,11 +178,17 @@ liveness_face_t default_face() noexcept {
 
 Model::Options from_c(const liveness_model_options_t* options) {
   const auto c = options == nullptr ? default_model_options() : read(options, default_model_options(), "options");
-  check_reserved(c.reserved, "options");
+  check_reserved(c.reserved, "options.reserved");
+  check_reserved(c.reserved2, "options.reserved2");
   Model::Options o;
   o.isa = enumerator<Isa>(c.isa, 4, "options.isa");
   o.verify = c.verify != 0;
   if (c.contract != nullptr) o.contract = c.contract;
+  o.precision = enumerator<Precision>(c.precision, LIVENESS_PRECISION_FP16 + 1, "options.precision");
+  o.backend = enumerator<Backend>(c.backend, LIVENESS_BACKEND_TORCH + 1, "options.backend");
+  if (c.device != nullptr) o.device = c.device;
+  if (c.plugin != nullptr) o.plugin = c.plugin;
+  o.allow_code = c.allow_code != 0;
   return o;
 }
 
@@ -193,7 +217,7 @@ QualityLimits from_c(const liveness_quality_limits_t* limits) {
 }
 
 Ensemble::Options from_c(const liveness_predictor_options_t& c, std::size_t models) {
-  check_reserved(c.reserved, "options");
+  check_reserved(c.reserved, "options.reserved");
   Ensemble::Options o;
   o.fusion = enumerator<Fusion>(c.fusion, kFusionCount, "options.fusion");
   o.detection = from_c(c.detection);
@@ -312,6 +336,10 @@ liveness_model_info_t to_c(const Model& model) noexcept {
   c.parameters = info.parameters;
   c.weight_bytes = static_cast<std::int64_t>(info.weight_bytes);
   c.workspace_bytes = static_cast<std::int64_t>(info.workspace_bytes);
+  c.backend = static_cast<std::int32_t>(info.backend);
+  c.precision = static_cast<std::int32_t>(info.precision);
+  info.device.copy(c.device, sizeof c.device - 1);
+  c.fell_back = info.fallback.empty() ? 0 : 1;
   return c;
 }
 

@@ -112,6 +112,25 @@ struct Golden {
   float tolerance = 1e-3F;  ///< largest allowed |difference| relative to max(1, largest |output|); 0..0.1, not 0
 };
 
+/// What the dense convolutions are computed in; tensors between layers, depthwise convolutions, the first layer and the
+/// classifier stay fp32. Ordered from exact to coarse but for kFp16.
+enum class Precision : std::uint8_t {
+  kAuto,  ///< the fastest that the package is qualified for and that the machine has instructions for, otherwise fp32
+  kFp32,
+  kBf16,  ///< operands of the matrix products rounded to bfloat16, sums in fp32
+  kInt8,  ///< unsigned activations with scale and zero point a pixel, signed weights with a scale an output channel
+  kFp16,  ///< devices that have it (CUDA); the native engine does not
+};
+[[nodiscard]] std::string_view to_string(Precision precision) noexcept;  // "auto", "fp32", "bf16", "int8", "fp16"
+
+/// Who runs the network.
+enum class Backend : std::uint8_t {
+  kAuto,    ///< native, unless the device asks for another
+  kNative,  ///< this library's own engine, on the CPU
+  kTorch,   ///< LibTorch, through a plugin that is loaded when it is asked for
+};
+[[nodiscard]] std::string_view to_string(Backend backend) noexcept;  // "auto", "native", "torch"
+
 /// Everything whose absence makes integrators feed a network wrongly. Checked when a package is read and when it is
 /// written.
 struct Contract {
@@ -127,6 +146,9 @@ struct Contract {
   /// Of the ONNX file, 64 lower-case hexadecimal digits. Where a contract names one, another file is refused; empty:
   /// any file, and loading fills it in.
   std::string source_sha256;
+  /// Precisions below fp32 that passed the accuracy gate of the optimizer: what Precision::kAuto may choose. Each at
+  /// most once; neither kAuto nor kFp32.
+  std::vector<Precision> qualified;
 };
 
 /// Instruction set of the CPU engine, slowest first.
@@ -138,6 +160,9 @@ enum class Isa : std::uint8_t { kAuto, kPortable, kAvx2, kAvx512 };
 /// What kAuto means here: the best one, or what the environment variable LIVENESS_ISA (portable, avx2, avx512) names.
 /// Throws Error(kUnsupported) where it names one that the machine lacks, Error(kInvalidArgument) where it names none.
 [[nodiscard]] Isa default_isa();
+/// Precisions below fp32 that the native engine has fast instructions for on this machine, fastest first; `isa` must be
+/// available and not kAuto. The others work too, but gain nothing.
+[[nodiscard]] std::vector<Precision> fast_precisions(Isa isa);
 
 /// Name and shape of a graph input or output; shape without the batch axis, in the order of the original file (C, H,
 /// W).
@@ -165,12 +190,16 @@ struct ModelInfo {
   std::vector<NodeInfo> nodes;
   std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;
-  std::int64_t macs = 0;            ///< multiply-accumulates of one pass
-  std::int64_t parameters = 0;      ///< weights and biases, before folding
-  std::size_t weight_bytes = 0;     ///< packed weights in memory
-  std::size_t workspace_bytes = 0;  ///< scratch of one running pass
-  Isa isa = Isa::kPortable;         ///< what the plan was made for
-  std::string identity;             ///< 32 hexadecimal digits of graph, weights and contract; docs/model_format.md
+  std::int64_t macs = 0;               ///< multiply-accumulates of one pass
+  std::int64_t parameters = 0;         ///< weights and biases, before folding
+  std::size_t weight_bytes = 0;        ///< packed weights in memory
+  std::size_t workspace_bytes = 0;     ///< scratch of one running pass
+  Isa isa = Isa::kPortable;            ///< what the plan was made for
+  std::string identity;                ///< 32 hexadecimal digits of graph, weights and contract; docs/model_format.md
+  Backend backend = Backend::kNative;  ///< who runs it, never kAuto
+  Precision precision = Precision::kFp32;  ///< what it runs in, never kAuto
+  std::string device = "cpu";              ///< "cpu", "cuda:0", ...
+  std::string fallback;  ///< why something else than what was asked for was chosen; empty where nothing was
 };
 
 /// Time of one planned step, for `liveness bench` and people who tune.
@@ -191,11 +220,18 @@ class Model {
     bool verify = true;
     /// Contract for an ONNX file; empty: FILE.yaml, FILE.yml or FILE.json beside it. Not used for packages.
     std::filesystem::path contract;
+    Precision precision = Precision::kAuto;
+    Backend backend = Backend::kAuto;
+    std::string device = "cpu";  ///< "cpu", "cuda" (the first) or "cuda:1"; others than "cpu" need Backend::kTorch
+    /// Backend::kTorch: allow a user's TorchScript or AOTInductor file, which is a program and not data.
+    bool allow_code = false;
+    /// Backend::kTorch: the plugin's file; empty: beside this library, then the folders of LIVENESS_PLUGIN_PATH.
+    std::filesystem::path plugin;
   };
 
   /// Reads a package (.safetensors) or an ONNX file with its contract. Throws Error: kNotFound, kIo, kModelInvalid
-  /// (names the field, node or tensor), kUnsupported (an operator or instruction set), kConfigInvalid (the contract
-  /// file, with its line).
+  /// (names the field, node or tensor), kUnsupported (an operator, instruction set, precision or device),
+  /// kConfigInvalid (the contract file, with its line).
   [[nodiscard]] static Model load(const std::filesystem::path& path, const Options& options);
   [[nodiscard]] static Model load(const std::filesystem::path& path) { return load(path, Options()); }
   /// The same from the bytes of a package, which are not needed after the call.

@@ -5,28 +5,44 @@
 namespace liveness::python {
 namespace {
 
-Isa to_isa(const std::string& name) {
+// The enumerator of this name, from the first one on.
+template <class Enum>
+Enum enumerator(const char* what, const std::string& name, int count) {
   std::string all;
-  for (const Isa isa : {Isa::kAuto, Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
-    if (to_string(isa) == name) return isa;
-    all += (all.empty() ? "" : ", ") + std::string(to_string(isa));
+  for (int i = 0; i < count; ++i) {
+    const Enum value = static_cast<Enum>(i);
+    if (to_string(value) == name) return value;
+    all += (all.empty() ? "" : ", ") + std::string(to_string(value));
   }
-  fail("isa is \"" + name + "\", expected one of " + all);
+  fail(std::string(what) + " is \"" + name + "\", expected one of " + all);
 }
 
-Model load(const std::string& path, const std::string& isa, bool verify, const std::optional<std::string>& contract) {
+// isa, verify, precision, backend, device, plugin, allow_code.
+using OptionsTuple =
+    std::tuple<std::string, bool, std::string, std::string, std::string, std::optional<std::string>, bool>;
+
+Model::Options options(const OptionsTuple& from) {
+  const auto& [isa, verify, precision, backend, device, plugin, allow_code] = from;
   Model::Options o;
-  o.isa = to_isa(isa);
+  o.isa = enumerator<Isa>("isa", isa, 4);
   o.verify = verify;
+  o.precision = enumerator<Precision>("precision", precision, 5);
+  o.backend = enumerator<Backend>("backend", backend, 3);
+  o.device = device;
+  if (plugin) o.plugin = *plugin;
+  o.allow_code = allow_code;
+  return o;
+}
+
+Model load(const std::string& path, const OptionsTuple& how, const std::optional<std::string>& contract) {
+  Model::Options o = options(how);
   if (contract) o.contract = *contract;
   const py::gil_scoped_release release;
   return Model::load(path, o);
 }
 
-Model from_bytes(const py::bytes& package, const std::string& isa, bool verify) {
-  Model::Options o;
-  o.isa = to_isa(isa);
-  o.verify = verify;
+Model from_bytes(const py::bytes& package, const OptionsTuple& how) {
+  const Model::Options o = options(how);
   char* data = nullptr;
   Py_ssize_t size = 0;
   if (PyBytes_AsStringAndSize(package.ptr(), &data, &size) != 0) throw py::error_already_set();
@@ -58,6 +74,10 @@ py::dict info(const Model& model) {
   d["workspace_bytes"] = i.workspace_bytes;
   d["isa"] = std::string(to_string(i.isa));
   d["identity"] = i.identity;
+  d["backend"] = std::string(to_string(i.backend));
+  d["precision"] = std::string(to_string(i.precision));
+  d["device"] = i.device;
+  d["fallback"] = i.fallback;
   return d;
 }
 
@@ -96,8 +116,8 @@ std::vector<std::tuple<std::string, std::int64_t, double>> profile(const Model& 
 
 void register_model(py::module_& m) {
   py::class_<Model>(m, "Model")
-      .def_static("load", &load, py::arg("path"), py::arg("isa"), py::arg("verify"), py::arg("contract"))
-      .def_static("from_bytes", &from_bytes, py::arg("package"), py::arg("isa"), py::arg("verify"))
+      .def_static("load", &load, py::arg("path"), py::arg("options"), py::arg("contract"))
+      .def_static("from_bytes", &from_bytes, py::arg("package"), py::arg("options"))
       .def("contract_json", [](const Model& model) { return contract_to_json(model.contract()); })
       .def("info", &info)
       .def("verify", &Model::verify, py::call_guard<py::gil_scoped_release>())

@@ -61,6 +61,9 @@ Json bench_model(const Model& model, const Options& o) {
   const double gmacs = static_cast<double>(info.macs) * 1e-6 / speed.p50;
   Json row = {{"model", model.contract().name},
               {"isa", to_string(info.isa)},
+              {"backend", to_string(info.backend)},
+              {"precision", to_string(info.precision)},
+              {"device", info.device},
               {"macs", info.macs},
               {"p50_ms", speed.p50},
               {"p99_ms", speed.p99},

@@ -41,6 +41,7 @@ std::vector<std::string> cpu_features() {
   note(__builtin_cpu_supports("avx512dq") != 0, "avx512dq");
   note(__builtin_cpu_supports("avx512vl") != 0, "avx512vl");
   note(__builtin_cpu_supports("avx512vnni") != 0, "avx512vnni");
+  note(__builtin_cpu_supports("avx512bf16") != 0, "avx512bf16");
 #endif
   return all;
 }
@@ -72,8 +73,10 @@ int doctor(bool as_json) {
   for (const Isa isa : available_isas()) isas.emplace_back(to_string(isa));
   std::vector<std::string> missing;
   std::string chosen;
+  std::vector<std::string> fast;
   try {
     chosen = to_string(default_isa());
+    for (const Precision precision : fast_precisions(default_isa())) fast.emplace_back(to_string(precision));
   } catch (const Error& e) {
     chosen = "none";
     missing.push_back(fmt::format("an engine: {}", e.what()));
@@ -127,8 +130,8 @@ int doctor(bool as_json) {
         {"version", library_version()},
         {"ready", ready},
         {"cpu", {{"name", cpu_name()}, {"threads", std::thread::hardware_concurrency()}, {"features", cpu_features()}}},
-        {"engine", {{"available", isas}, {"chosen", chosen}}},
-        {"backends", {"cpu"}},
+        {"engine", {{"available", isas}, {"chosen", chosen}, {"fast_precisions", fast}}},
+        {"backends", {"native"}},
         {"opencv", {{"version", CV_VERSION}, {"ffmpeg", ffmpeg}}},
         {"yaml", LIVENESS_YAML != 0},
         {"search_path", folder_names},
@@ -141,7 +144,9 @@ int doctor(bool as_json) {
     fmt::print("cpu          {}, {} threads\n", cpu_name(), std::thread::hardware_concurrency());
     fmt::print("features     {}\n", joined(cpu_features(), " "));
     fmt::print("engine       {} (available: {}; LIVENESS_ISA picks another)\n", chosen, joined(isas, ", "));
-    fmt::print("backends     cpu\n");
+    fmt::print("precisions   fp32{}\n",
+               fast.empty() ? "; the others gain nothing here" : ", faster: " + joined(fast, ", "));
+    fmt::print("backends     native\n");
     fmt::print("opencv       {}, videos {}\n", CV_VERSION, ffmpeg ? "through FFmpeg" : "not readable");
     fmt::print("contracts    JSON{}\n", LIVENESS_YAML != 0 ? ", YAML" : "");
     fmt::print("search path  {}\n", folder_names.empty() ? "none of its folders exists" : joined(folder_names, ", "));

@@ -14,6 +14,7 @@ namespace {
 struct Options {
   std::string file;
   std::string contract;
+  EngineFlags engine;
   bool json = false;
   bool verify = false;
 };
@@ -64,6 +65,10 @@ void print_json(const std::string& file, const Model& model, const std::optional
             {"weight_bytes", info.weight_bytes},
             {"workspace_bytes", info.workspace_bytes},
             {"isa", to_string(info.isa)},
+            {"backend", to_string(info.backend)},
+            {"precision", to_string(info.precision)},
+            {"device", info.device},
+            {"fallback", info.fallback},
             {"inputs", tensors_json(info.inputs)},
             {"outputs", tensors_json(info.outputs)},
             {"goldens", model.goldens().size()},
@@ -91,9 +96,15 @@ void print_text(const std::string& file, const Model& model, const std::optional
   row("task", std::string(name_of(c.task)));
   row("identity", info.identity);
   row("cost", fmt::format("{:.2f} MMAC a pass, {} parameters", static_cast<double>(info.macs) * 1e-6, info.parameters));
-  row("memory", fmt::format("{:.2f} MB weights, {:.2f} MB scratch a running pass, engine {}",
-                            static_cast<double>(info.weight_bytes) / 1e6,
-                            static_cast<double>(info.workspace_bytes) / 1e6, to_string(info.isa)));
+  row("memory",
+      fmt::format("{:.2f} MB weights, {:.2f} MB scratch a running pass", static_cast<double>(info.weight_bytes) / 1e6,
+                  static_cast<double>(info.workspace_bytes) / 1e6));
+  row("engine", fmt::format("{}, {}, {} on {}", to_string(info.backend), to_string(info.precision), to_string(info.isa),
+                            info.device));
+  row("fallback", info.fallback);
+  std::string qualified;
+  for (const Precision p : c.qualified) qualified.append(qualified.empty() ? "" : ", ").append(to_string(p));
+  row("qualified", qualified.empty() ? "fp32 only" : "fp32, " + qualified);
   for (const auto& t : info.inputs) row("input", fmt::format("{}  {}", t.name, shape_text(t.shape)));
   for (const auto& t : info.outputs) row("output", fmt::format("{}  {}", t.name, shape_text(t.shape)));
   row("goldens", std::to_string(model.goldens().size()));
@@ -123,6 +134,7 @@ void add_info(CLI::App& app, Action& action) {
   verb.add_option("file", o->file, "package, ONNX file, or the name of a package")->required()->type_name("FILE");
   verb.add_option("--contract", o->contract, "contract (YAML or JSON) of an ONNX file that has none beside it")
       ->type_name("FILE");
+  o->engine.add_to(verb);
   verb.add_flag("--json", o->json, "one JSON document");
   verb.add_flag("--verify", o->verify, "score the golden inputs that the package carries; exit code 1 where they miss");
   verb.footer("Example:\n  liveness info model.onnx --contract model.yaml");
@@ -130,7 +142,9 @@ void add_info(CLI::App& app, Action& action) {
     action = [o] {
       ModelFile file = resolve(o->file);
       if (!o->contract.empty()) file.contract = o->contract;
-      const Model model = load(file, false);  // a package whose goldens miss can still be looked at
+      Model::Options options = o->engine.options();
+      options.verify = false;  // a package whose goldens miss can still be looked at
+      const Model model = load(file, options);
       std::optional<Verification> verification;
       if (o->verify) verification = verify(model);
       if (o->json)

@@ -60,8 +60,6 @@ bool usable(const ModelFile& file) {
   return is_file(file.path) && is_file(file.contract);
 }
 
-std::optional<Isa> forced_isa;
-
 }  // namespace
 
 std::vector<fs::path> search_path() {
@@ -120,12 +118,34 @@ ModelFile resolve(const std::string& given) {
   return {path, contract_file(path.stem().string() + ".yaml")};
 }
 
-Model load(const ModelFile& file, bool verify) {
-  Model::Options options;
-  options.verify = verify;
+Model load(const ModelFile& file, Model::Options options) {
   options.contract = file.contract;
-  if (forced_isa) options.isa = *forced_isa;
   return Model::load(file.path, options);
+}
+
+void EngineFlags::add_to(CLI::App& app) {
+  app.add_option("--isa", isa, "instruction set of the engine")
+      ->check(CLI::IsMember({"auto", "portable", "avx2", "avx512"}))
+      ->capture_default_str();
+  app.add_option("--precision", precision, "what dense convolutions are computed in; auto: what the package allows")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16", "int8", "fp16"}))
+      ->capture_default_str();
+  app.add_option("--backend", backend, "who runs the networks")
+      ->check(CLI::IsMember({"auto", "native", "torch"}))
+      ->capture_default_str();
+  app.add_option("--device", device, "cpu, cuda or cuda:NUMBER")->capture_default_str();
+}
+
+Model::Options EngineFlags::options() const {
+  Model::Options options;
+  for (const Isa one : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512})
+    if (isa == to_string(one)) options.isa = one;
+  for (const Precision one : {Precision::kFp32, Precision::kBf16, Precision::kInt8, Precision::kFp16})
+    if (precision == to_string(one)) options.precision = one;
+  for (const Backend one : {Backend::kNative, Backend::kTorch})
+    if (backend == to_string(one)) options.backend = one;
+  options.device = device;
+  return options;
 }
 
 void ModelFlags::add_to(CLI::App& app) {
@@ -135,26 +155,21 @@ void ModelFlags::add_to(CLI::App& app) {
       ->allow_extra_args(false)
       ->type_name("FILE");
   app.add_option("--detector", detector, "face detector, as --model")->type_name("FILE");
-  app.add_option("--isa", isa, "instruction set of the engine")
-      ->check(CLI::IsMember({"auto", "portable", "avx2", "avx512"}))
-      ->capture_default_str();
+  engine.add_to(app);
 }
 
 Chosen choose(const ModelFlags& flags, bool need_detector) {
-  forced_isa.reset();
-  for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512})
-    if (flags.isa == to_string(isa)) forced_isa = isa;
-
+  const Model::Options options = flags.engine.options();
   Chosen chosen;
-  for (const auto& name : flags.models) chosen.members.push_back(load(resolve(name)));
-  if (!flags.detector.empty()) chosen.detector = load(resolve(flags.detector));
+  for (const auto& name : flags.models) chosen.members.push_back(load(resolve(name), options));
+  if (!flags.detector.empty()) chosen.detector = load(resolve(flags.detector), options);
 
   for (const auto& folder : search_path()) {
     if (!chosen.members.empty() && (chosen.detector || !need_detector)) break;
     std::vector<Model> pads;
     std::optional<Model> detector;
     for (const auto& package : packages_in(folder)) {
-      Model model = load({package, {}});
+      Model model = load({package, {}}, options);
       if (model.contract().task == Task::kPad)
         pads.push_back(std::move(model));
       else if (model.contract().task == Task::kDetector && !detector)
@@ -167,7 +182,7 @@ Chosen choose(const ModelFlags& flags, bool need_detector) {
   std::string foreign;
   const auto take = [&](const ModelFile& file) {
     foreign += (foreign.empty() ? "" : ", ") + file.path.filename().string();
-    return load(file);
+    return load(file, options);
   };
   if (chosen.members.empty())
     for (const auto& file : third_party_pair()) chosen.members.push_back(take(file));

@@ -34,13 +34,23 @@ struct ModelFile {
 // contract beside it takes the one in the contracts folder that has its name or its checksum. Throws UsageError where
 // there is no such file.
 [[nodiscard]] ModelFile resolve(const std::string& given);
-[[nodiscard]] Model load(const ModelFile& file, bool verify = true);
+[[nodiscard]] Model load(const ModelFile& file, Model::Options options = {});
+
+// Where and how networks run: --isa, --precision, --backend, --device.
+struct EngineFlags {
+  std::string isa = "auto";
+  std::string precision = "auto";
+  std::string backend = "auto";
+  std::string device = "cpu";
+  void add_to(CLI::App& app);
+  [[nodiscard]] Model::Options options() const;
+};
 
 // The options --model and --detector, the same for every verb that has them.
 struct ModelFlags {
   std::vector<std::string> models;
   std::string detector;
-  std::string isa = "auto";
+  EngineFlags engine;
   void add_to(CLI::App& app);
 };
 

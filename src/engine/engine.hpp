@@ -35,8 +35,9 @@ class Executable {
   [[nodiscard]] virtual std::vector<StepTime> profile(int rounds) const = 0;
 };
 
-// The native CPU engine, fp32. `isa` must be available and not kAuto. Weights are moved out of the graph where it is
-// given away. Throws Error(kUnsupported) naming the node that it cannot run.
-[[nodiscard]] std::unique_ptr<const Executable> plan_cpu(Graph graph, Isa isa);
+// The native CPU engine. `isa` must be available and not kAuto; `precision` is kFp32, kBf16 or kInt8, and no node runs
+// below what its attribute "precision" allows. Weights are moved out of the graph where it is given away. Throws
+// Error(kUnsupported) naming the node that it cannot run.
+[[nodiscard]] std::unique_ptr<const Executable> plan_cpu(Graph graph, Isa isa, Precision precision = Precision::kFp32);
 
 }  // namespace liveness

@@ -58,4 +58,8 @@ Isa default_isa() {
   throw Error(Status::kInvalidArgument, "LIVENESS_ISA=" + std::string(wanted) + ": expected portable, avx2 or avx512");
 }
 
+std::vector<Precision> fast_precisions([[maybe_unused]] Isa isa) {
+  return {};
+}
+
 }  // namespace liveness

@@ -704,7 +704,7 @@ class CpuExecutable final : public Executable {
 
 }  // namespace engine
 
-std::unique_ptr<const Executable> plan_cpu(Graph graph, Isa isa) {
+std::unique_ptr<const Executable> plan_cpu(Graph graph, Isa isa, Precision) {
   return std::make_unique<engine::CpuExecutable>(std::move(graph), isa);
 }
 

@@ -25,6 +25,7 @@ constexpr std::array kColors{"bgr"sv, "rgb"sv, "gray"sv};
 constexpr std::array kBorders{"shift"sv, "constant"sv, "replicate"sv, "reflect101"sv};
 constexpr std::array kFilters{"bilinear"sv, "area"sv, "lanczos"sv};
 constexpr std::array kDecodes{"yunet"sv, "ssd"sv};
+constexpr std::array kQualified{"bf16"sv, "int8"sv, "fp16"sv};  // from kBf16 on
 constexpr std::array kRoles{"cls"sv, "obj"sv, "bbox"sv, "kps"sv};
 
 template <class Enum, std::size_t N>
@@ -171,6 +172,17 @@ class ValueChecks {
     if (!c.source_sha256.empty() &&
         (c.source_sha256.size() != 64 || !std::all_of(c.source_sha256.begin(), c.source_sha256.end(), hex))) {
       fail_("source_sha256", in_quotes(c.source_sha256) + " is not 64 lower-case hexadecimal digits");
+    }
+    for (std::size_t i = 0; i < c.qualified.size(); ++i) {
+      const Precision precision = c.qualified[i];
+      const std::string name = in_quotes(to_string(precision));
+      if (precision < Precision::kBf16 || precision > Precision::kFp16) {
+        fail_(index("qualified", i), name + " is not below fp32");
+      }
+      const auto here = c.qualified.begin() + static_cast<std::ptrdiff_t>(i);
+      if (std::find(c.qualified.begin(), here, precision) != here) {
+        fail_(index("qualified", i), name + " occurs twice");
+      }
     }
   }
 
@@ -410,6 +422,7 @@ Json contract_to_value(const Contract& c) {
               {"licence", c.licence},
               {"provenance", c.provenance}};
   if (!c.source_sha256.empty()) result["source_sha256"] = c.source_sha256;
+  for (const Precision precision : c.qualified) result["qualified"].push_back(to_string(precision));
   if (c.crop) {
     Json& crop = result["crop"] = {
         {"scale", short_number(c.crop->scale)},        {"square", c.crop->square},
@@ -451,8 +464,8 @@ Json contract_to_value(const Contract& c) {
 }
 
 Contract contract_from_value(const Field& field) {
-  field.only(
-      {"name", "version", "task", "input", "crop", "score", "detector", "licence", "provenance", "source_sha256"});
+  field.only({"name", "version", "task", "input", "crop", "score", "detector", "licence", "provenance", "source_sha256",
+              "qualified"});
   Contract contract;
   contract.name = field["name"].text();
   contract.version = field["version"].text();
@@ -464,6 +477,12 @@ Contract contract_from_value(const Field& field) {
   contract.licence = field["licence"].text();
   contract.provenance = field["provenance"].text();
   if (field.has("source_sha256")) contract.source_sha256 = field["source_sha256"].text();
+  if (field.has("qualified")) {
+    for (const Field& item : field["qualified"].items(kQualified.size())) {
+      contract.qualified.push_back(
+          static_cast<Precision>(item.one_of(kQualified) + static_cast<std::size_t>(Precision::kBf16)));
+    }
+  }
   const auto fail = [&](const std::string& path, const std::string& what) { field.fail_at(path, what); };
   ValueChecks(fail).contract(contract);
   return contract;

@@ -26,7 +26,7 @@ struct OpTraits {
 
 // In the order of Op.
 constexpr auto kTraits = std::to_array<OpTraits>({
-    {"conv", 2, 3, {"strides", "pads", "dilations", "group"}},
+    {"conv", 2, 3, {"strides", "pads", "dilations", "group", "precision"}},
     {"conv_transpose", 2, 3, {"strides", "pads", "dilations", "group", "output_padding"}},
     {"batch_norm", 5, 5, {"epsilon"}},
     {"prelu", 2, 2, {}},
@@ -47,7 +47,7 @@ constexpr auto kTraits = std::to_array<OpTraits>({
     {"global_average_pool", 1, 1, {}},
     {"global_max_pool", 1, 1, {}},
     {"reduce_mean", 1, 1, {"axes", "keepdims"}},
-    {"linear", 2, 3, {}},
+    {"linear", 2, 3, {"precision"}},
     {"reshape", 1, 1, {"shape"}},
     {"transpose", 1, 1, {"perm"}},
     {"concat", 1, 1024, {"axis"}},
@@ -250,6 +250,13 @@ class Checker {
     return g;
   }
 
+  void check_precision() const {
+    const std::string precision = node_.string_attr("precision", "fp32");
+    if (precision != "fp32" && precision != "bf16" && precision != "int8") {
+      error("precision is " + quote(precision) + ", expected fp32, bf16 or int8");
+    }
+  }
+
   const Shape& weight4() const {
     if (constant(1).size() != 4) error("weight has shape " + to_string(constant(1)) + ", needs 4 axes");
     if (constant(1)[2] > kMaxWindow || constant(1)[3] > kMaxWindow) error("kernel is too large");
@@ -257,6 +264,7 @@ class Checker {
   }
 
   Shape conv() const {
+    check_precision();
     const auto& x = image();
     const auto& w = weight4();
     const auto strides = window("strides", 2, 1);
@@ -395,6 +403,7 @@ class Checker {
   }
 
   Shape linear() const {
+    check_precision();
     const auto& w = constant(1);
     if (rank() < 2 || w.size() != 2 || value(0).back() != w[0]) {
       error("weight " + to_string(w) + " does not fit an input of shape " + to_string(value(0)));

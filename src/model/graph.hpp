@@ -20,7 +20,8 @@ using Shape =
 // and shapes follow ONNX (NCHW). After each: its inputs (a name alone is a computed value; in [] a constant of that
 // shape; "?" may be absent) and its attributes with their defaults. Attributes are written out where they differ from
 // the default; unknown ones are refused. Axes are counted from 0, never from the end, and never name the batch axis.
-// (h, w) and (top, left, bottom, right) are lists of 2 and 4 integers.
+// (h, w) and (top, left, bottom, right) are lists of 2 and 4 integers. conv and linear also have
+// precision=fp32|bf16|int8: the lowest that they may be computed in; without it the engine's own rule holds.
 enum class Op : std::uint8_t {
   kConv,  // x 4-D, weight [Co, Ci/g, Kh, Kw], bias? [Co]; strides (h,w)=1, pads (t,l,b,r)=0, dilations (h,w)=1, group=1
   kConvTranspose,      // x 4-D, weight [Ci, Co/g, Kh, Kw], bias? [Co]; as kConv and output_padding (h,w)=0
@@ -59,9 +60,15 @@ enum class Op : std::uint8_t {
 
 // A constant. Weights are float; kept by name so that a package can be read by ordinary safetensors libraries.
 struct Tensor {
+  // How a package holds the values, all of which the storage must be able to give back exactly: kFp16 as half floats,
+  // kInt8 (weights of conv and linear) as whole numbers -127..127 times `scale`.
+  enum class Storage : std::uint8_t { kFp32, kFp16, kInt8 };
+
   std::string name;
   Shape shape;
   std::vector<float> data;
+  Storage storage = Storage::kFp32;
+  std::vector<float> scale = {};  // kInt8: one an output channel, which is axis 0 of conv and axis 1 of linear
 };
 
 using AttributeValue = std::variant<std::int64_t, float, std::string, std::vector<std::int64_t>, std::vector<float>>;

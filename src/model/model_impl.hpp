@@ -13,7 +13,7 @@ namespace liveness {
 
 class Model::Impl {
  public:
-  // Plans the graph, which is checked already, for the instruction set of the options.
+  // Plans the graph, which is checked already, on the backend of the options.
   Impl(Package package, const Options& options);
 
   Contract contract;

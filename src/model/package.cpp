@@ -13,6 +13,7 @@
 #include "model/contract.hpp"
 #include "model/json.hpp"
 #include "model/sha256.hpp"
+#include "model/storage.hpp"
 
 namespace liveness {
 namespace {
@@ -45,8 +46,16 @@ void check_finite(const std::string& label, std::span<const float> values) {
 
 // ---------------------------------------------------------------- tensors
 
+enum class Dtype : std::uint8_t { kF32, kF16, kI8, kU8 };
+constexpr std::array<std::string_view, 4> kDtypes{"F32", "F16", "I8", "U8"};
+constexpr std::array<std::size_t, 4> kDtypeBytes{4, 2, 1, 1};
+constexpr const char* kScale = ".scale";  // what the scales of an I8 tensor are called after it
+constexpr std::string_view name_of(Dtype dtype) {
+  return kDtypes[static_cast<std::size_t>(dtype)];
+}
+
 struct StoredTensor {
-  bool is_float = false;
+  Dtype dtype = Dtype::kF32;
   Shape shape;
   std::uint64_t offset = 0;  // in the file
   std::size_t size = 0;      // bytes
@@ -86,19 +95,59 @@ class TensorFile {
   }
 
   std::vector<float> take_floats(const std::string& name, Shape& shape, const Field& where) {
-    const StoredTensor& tensor = take(name, true, where);
-    std::vector<float> values(tensor.size / sizeof(float));
-    source_.read(tensor.offset, std::as_writable_bytes(std::span(values)));
+    const StoredTensor& tensor = take(name, Dtype::kF32, where);
     shape = tensor.shape;
-    return values;
+    return read<float>(tensor);
+  }
+
+  // A constant of the graph in whatever storage it has. `channel`: axis of the output channels, -1 where there is none.
+  Tensor take_constant(const std::string& name, int channel, const Field& where) {
+    Tensor result;
+    result.name = name;
+    const auto found = tensors_.find(name);
+    const Dtype dtype = found == tensors_.end() ? Dtype::kF32 : found->second.dtype;
+    if (dtype == Dtype::kF16) {
+      const StoredTensor& tensor = take(name, dtype, where);
+      const std::vector<std::uint16_t> halves = read<std::uint16_t>(tensor);
+      result.shape = tensor.shape;
+      result.storage = Tensor::Storage::kFp16;
+      result.data.resize(halves.size());
+      std::transform(halves.begin(), halves.end(), result.data.begin(), from_half);
+    } else if (dtype == Dtype::kI8) {
+      if (channel < 0) where.fail(tensor_label(name) + " is I8; only the weights of conv and linear may be");
+      const StoredTensor& tensor = take(name, dtype, where);
+      const std::vector<std::int8_t> steps = read<std::int8_t>(tensor);
+      result.shape = tensor.shape;
+      result.storage = Tensor::Storage::kInt8;
+      Shape scales;
+      result.scale = take_floats(name + kScale, scales, where);
+      const auto axis = static_cast<std::size_t>(channel);
+      if (axis >= result.shape.size() || scales != Shape{result.shape[axis]}) {
+        where.fail(tensor_label(name + kScale) + " has shape " + to_string(scales) +
+                   "; one scale an output channel is needed");
+      }
+      check_finite(tensor_label(name + kScale), result.scale);
+      for (const float scale : result.scale) {
+        if (!(scale > 0)) where.fail(tensor_label(name + kScale) + ": a scale is not greater than 0");
+      }
+      const ChannelOf channel_of(result.shape, axis);
+      result.data.resize(steps.size());
+      for (std::size_t i = 0; i < steps.size(); ++i) {
+        if (steps[i] == std::numeric_limits<std::int8_t>::min()) {
+          where.fail(tensor_label(name) + ": value " + std::to_string(i) + " is -128; -127 to 127 are allowed");
+        }
+        result.data[i] = static_cast<float>(steps[i]) * result.scale[channel_of(i)];
+      }
+    } else {
+      result.data = take_floats(name, result.shape, where);
+    }
+    return result;
   }
 
   std::vector<std::uint8_t> take_bytes(const std::string& name, Shape& shape, const Field& where) {
-    const StoredTensor& tensor = take(name, false, where);
-    std::vector<std::uint8_t> values(tensor.size);
-    source_.read(tensor.offset, std::as_writable_bytes(std::span(values)));
+    const StoredTensor& tensor = take(name, Dtype::kU8, where);
     shape = tensor.shape;
-    return values;
+    return read<std::uint8_t>(tensor);
   }
 
   void check_all_used() const {
@@ -108,13 +157,20 @@ class TensorFile {
   }
 
  private:
+  template <class Value>
+  std::vector<Value> read(const StoredTensor& tensor) const {
+    std::vector<Value> values(tensor.size / sizeof(Value));
+    source_.read(tensor.offset, std::as_writable_bytes(std::span(values)));
+    return values;
+  }
+
   // A tensor may be asked for once.
-  const StoredTensor& take(const std::string& name, bool is_float, const Field& where) {
+  const StoredTensor& take(const std::string& name, Dtype dtype, const Field& where) {
     const auto found = tensors_.find(name);
     if (found == tensors_.end()) where.fail("the file has no tensor " + in_quotes(name));
     StoredTensor& tensor = found->second;
-    if (tensor.is_float != is_float) {
-      where.fail(tensor_label(name) + " is " + (tensor.is_float ? "F32" : "U8") + "; " + (is_float ? "F32" : "U8") +
+    if (tensor.dtype != dtype) {
+      where.fail(tensor_label(name) + " is " + std::string(name_of(tensor.dtype)) + "; " + std::string(name_of(dtype)) +
                  " is needed here");
     }
     if (tensor.used) where.fail(tensor_label(name) + " has another use already");
@@ -128,8 +184,9 @@ class TensorFile {
     field.only({"dtype", "shape", "data_offsets"});
     StoredTensor tensor;
     const std::string& dtype = field["dtype"].text();
-    tensor.is_float = dtype == "F32";
-    if (!tensor.is_float && dtype != "U8") invalid(label + ": dtype " + in_quotes(dtype) + " is neither F32 nor U8");
+    const auto* known = std::find(kDtypes.begin(), kDtypes.end(), dtype);
+    if (known == kDtypes.end()) invalid(label + ": dtype " + in_quotes(dtype) + " is none of F32, F16, I8, U8");
+    tensor.dtype = static_cast<Dtype>(known - kDtypes.begin());
     std::uint64_t elements = 1;
     for (const Field& size : field["shape"].items(kMaxRank)) {
       tensor.shape.push_back(size.integer(1, kMaxElements));
@@ -147,7 +204,7 @@ class TensorFile {
       invalid(label + ": bytes " + std::to_string(begin) + " to " + std::to_string(end) + " are not within the " +
               std::to_string(data_size_) + " bytes of data");
     }
-    const std::uint64_t wanted = elements * (tensor.is_float ? sizeof(float) : 1);
+    const std::uint64_t wanted = elements * kDtypeBytes[static_cast<std::size_t>(tensor.dtype)];
     if (end - begin != wanted) {
       invalid(label + ": dtype and shape make " + std::to_string(wanted) + " bytes, but the offsets span " +
               std::to_string(end - begin));
@@ -240,7 +297,7 @@ class GraphReader {
     return id;
   }
 
-  Operand read_operand(const Field& field) {
+  Operand read_operand(const Field& field, Op op, std::size_t index) {
     if (field.json().is_null()) return {};
     if (field.json().is_string()) {
       const auto found = values_.find(field.text());
@@ -250,10 +307,7 @@ class GraphReader {
     const Field name = field.only({"tensor"})["tensor"];
     const auto [entry, is_new] = constants_.emplace(name.text(), static_cast<int>(graph_.tensors.size()));
     if (is_new) {
-      Tensor tensor;
-      tensor.name = name.text();
-      tensor.data = tensors_.take_floats(tensor.name, tensor.shape, name);
-      graph_.tensors.push_back(std::move(tensor));
+      graph_.tensors.push_back(tensors_.take_constant(name.text(), channel_axis(op, index), name));
     }
     return {Operand::Kind::kConstant, entry->second};
   }
@@ -266,7 +320,9 @@ class GraphReader {
     if (!from_string(op, node.op)) {
       field["op"].fail("node " + in_quotes(node.name) + " has the unknown operator " + in_quotes(op));
     }
-    for (const Field& operand : field["inputs"].items(kMaxOperands)) node.inputs.push_back(read_operand(operand));
+    for (const Field& operand : field["inputs"].items(kMaxOperands)) {
+      node.inputs.push_back(read_operand(operand, node.op, node.inputs.size()));
+    }
     node.output = add_value(field["output"]);
     if (field.has("attributes")) {
       for (const auto& [name, value] : field["attributes"].members()) {
@@ -294,6 +350,17 @@ std::vector<int> used_tensors(const Graph& graph) {
     }
   }
   return order;
+}
+
+// Where the output channels of a constant lie, by its first use.
+int constant_axis(const Graph& graph, int tensor) {
+  for (const Node& node : graph.nodes) {
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const Operand& operand = node.inputs[i];
+      if (operand.kind == Operand::Kind::kConstant && operand.id == tensor) return channel_axis(node.op, i);
+    }
+  }
+  return -1;
 }
 
 Json graph_to_value(const Graph& graph) {
@@ -428,6 +495,39 @@ std::array<std::uint64_t, 8> checksum(std::span<const float> values) {
 
 // ---------------------------------------------------------------- writing
 
+std::vector<std::uint16_t> to_halves(const Tensor& tensor) {
+  std::vector<std::uint16_t> halves(tensor.data.size());
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    halves[i] = to_half(tensor.data[i]);
+    if (from_half(halves[i]) != tensor.data[i]) {
+      invalid(tensor_label(tensor.name) + ": value " + std::to_string(i) + " is no half float");
+    }
+  }
+  return halves;
+}
+
+std::vector<std::int8_t> to_steps(const Tensor& tensor, int channel) {
+  const auto axis = static_cast<std::size_t>(channel);
+  if (channel < 0 || axis >= tensor.shape.size()) {
+    invalid(tensor_label(tensor.name) + ": only the weights of conv and linear may be stored as int8");
+  }
+  const ChannelOf channel_of(tensor.shape, axis);
+  if (tensor.scale.size() != channel_of.count) {
+    invalid(tensor_label(tensor.name) + ": " + std::to_string(tensor.scale.size()) + " scales for " +
+            std::to_string(channel_of.count) + " output channels");
+  }
+  std::vector<std::int8_t> steps(tensor.data.size());
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const float scale = tensor.scale[channel_of(i)];
+    const float step = std::nearbyint(tensor.data[i] / scale);
+    if (!(scale > 0) || !(std::abs(step) <= 127.0F) || step * scale != tensor.data[i]) {
+      invalid(tensor_label(tensor.name) + ": value " + std::to_string(i) + " is no multiple -127..127 of its scale");
+    }
+    steps[i] = static_cast<std::int8_t>(step);
+  }
+  return steps;
+}
+
 class PackageWriter {
  public:
   // Returns the name, so that the document can refer to it.
@@ -518,10 +618,24 @@ std::vector<std::byte> write_package(const Package& package) {
   check_graph(graph);
   check_contract(package.contract, graph);
   PackageWriter writer;
-  for (const int id : used_tensors(graph)) {
-    const Tensor& tensor = graph.tensors[static_cast<std::size_t>(id)];
+  const std::vector<int> tensors = used_tensors(graph);
+  std::vector<std::vector<std::uint16_t>> halves;
+  std::vector<std::vector<std::int8_t>> steps;
+  halves.reserve(tensors.size());
+  steps.reserve(tensors.size());
+  const auto stored_as = [&](Tensor::Storage storage, const auto& write) {
+    for (const int id : tensors) {
+      const Tensor& tensor = graph.tensors[static_cast<std::size_t>(id)];
+      if (tensor.storage == storage) write(tensor, id);
+    }
+  };
+  stored_as(Tensor::Storage::kFp32, [&](const Tensor& tensor, int) {
     writer.add(tensor.name, "F32", tensor.shape, std::as_bytes(std::span(tensor.data)));
-  }
+  });
+  stored_as(Tensor::Storage::kInt8, [&](const Tensor& tensor, int) {
+    writer.add(tensor.name + kScale, "F32", {static_cast<std::int64_t>(tensor.scale.size())},
+               std::as_bytes(std::span(tensor.scale)));
+  });
   if (package.goldens.size() > static_cast<std::size_t>(kMaxGoldens)) {
     invalid("goldens: " + std::to_string(package.goldens.size()) + "; at most " + std::to_string(kMaxGoldens));
   }
@@ -540,7 +654,15 @@ std::vector<std::byte> write_package(const Package& package) {
                      count == elements(value.shape) ? value.shape : Shape{count}, std::as_bytes(std::span(values)));
     }
   }
-  // Bytes come last, so that every float stays on a boundary of its own size.
+  // From wide to narrow, so that every value stays on a boundary of its own size.
+  stored_as(Tensor::Storage::kFp16, [&](const Tensor& tensor, int) {
+    halves.push_back(to_halves(tensor));
+    writer.add(tensor.name, "F16", tensor.shape, std::as_bytes(std::span(halves.back())));
+  });
+  stored_as(Tensor::Storage::kInt8, [&](const Tensor& tensor, int id) {
+    steps.push_back(to_steps(tensor, constant_axis(graph, id)));
+    writer.add(tensor.name, "I8", tensor.shape, std::as_bytes(std::span(steps.back())));
+  });
   const InputContract& input = package.contract.input;
   for (std::size_t i = 0; i < package.goldens.size(); ++i) {
     const int block = package.goldens[i].block;

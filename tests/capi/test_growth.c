@@ -33,6 +33,21 @@ typedef struct new_image_t {
   uint64_t later;
 } new_image_t;
 
+/* The model's options and figures as a header had them before there were precisions. */
+typedef struct old_model_options_t {
+  uint32_t struct_size;
+  int32_t isa;
+  int32_t verify;
+  int32_t reserved;
+  const char* contract;
+} old_model_options_t;
+
+typedef struct old_model_info_t {
+  uint32_t struct_size;
+  int32_t fields[7];
+  int64_t figures[4];
+} old_model_info_t;
+
 static liveness_model_t *pad, *detector;
 static liveness_result_t* result;
 static uint8_t* scene;
@@ -63,6 +78,27 @@ static void old_caller(void) {
   CHECK(summary.struct_size == size && summary.verdict == LIVENESS_VERDICT_LIVE && summary.score > 0.9f);
   CHECK(summary.guard == 0x55555555u);
   liveness_predictor_destroy(predictor);
+}
+
+static void old_loader(void) {
+  old_model_options_t options;
+  old_model_info_t info[2];
+  liveness_model_info_t now;
+  liveness_model_t* model = NULL;
+  memset(&options, 0x55, sizeof options);
+  liveness_model_options_init((liveness_model_options_t*)(void*)&options, sizeof options);
+  CHECK(options.struct_size == sizeof options && options.isa == LIVENESS_ISA_AUTO && options.verify == 1);
+  REQUIRE_OK(liveness_model_load(LIVENESS_TINY "/pad.safetensors",
+                                 (const liveness_model_options_t*)(const void*)&options, &model));
+  memset(info, 0x55, sizeof info);
+  liveness_model_info_init((liveness_model_info_t*)(void*)info, sizeof *info);
+  REQUIRE_OK(liveness_model_info(model, (liveness_model_info_t*)(void*)info));
+  CHECK(info[0].struct_size == sizeof *info && info[0].figures[1] == 12 && info[1].struct_size == 0x55555555u);
+  liveness_model_info_init(&now, sizeof now);
+  REQUIRE_OK(liveness_model_info(model, &now));
+  CHECK(now.backend == LIVENESS_BACKEND_NATIVE && now.precision == LIVENESS_PRECISION_FP32 && now.fell_back == 0);
+  CHECK(strcmp(now.device, "cpu") == 0);
+  liveness_model_destroy(model);
 }
 
 static void new_caller(void) {
@@ -161,6 +197,7 @@ int main(void) {
   scene = new_scene(190);
   REQUIRE_OK(liveness_result_create(&result));
   old_caller();
+  old_loader();
   new_caller();
   impossible_sizes();
   zero_is_a_value();

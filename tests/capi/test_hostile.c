@@ -306,6 +306,18 @@ static void bad_options(void) {
   m.isa = 0;
   m.reserved = 1;
   CHECK_FAILS(liveness_model_load("x", &m, &model), INVALID, "options.reserved");
+#define BAD_MODEL(change, status, text)      \
+  liveness_model_options_init(&m, sizeof m); \
+  change;                                    \
+  CHECK_FAILS(liveness_model_load(LIVENESS_TINY "/pad.safetensors", &m, &model), status, text)
+  BAD_MODEL(m.reserved2 = 1, INVALID, "options.reserved2");
+  BAD_MODEL(m.precision = 5, INVALID, "options.precision is 5");
+  BAD_MODEL(m.precision = -1, INVALID, "options.precision is -1");
+  BAD_MODEL(m.backend = 3, INVALID, "options.backend is 3");
+  BAD_MODEL(m.device = "gpu", INVALID, "gpu");
+  BAD_MODEL((m.precision = LIVENESS_PRECISION_FP16, m.backend = LIVENESS_BACKEND_NATIVE), LIVENESS_STATUS_UNSUPPORTED,
+            "fp16");
+  BAD_MODEL((m.device = "cuda:0", m.backend = LIVENESS_BACKEND_NATIVE), LIVENESS_STATUS_UNSUPPORTED, "cuda:0");
   CHECK_FAILS(liveness_model_load(LIVENESS_TINY "/truncated.safetensors", NULL, &model), LIVENESS_STATUS_MODEL_INVALID,
               "");
   CHECK_FAILS(liveness_model_load(LIVENESS_TINY "/nothing.safetensors", NULL, &model), LIVENESS_STATUS_NOT_FOUND,

@@ -261,6 +261,17 @@ class Others(unittest.TestCase):
             (r,) = lines(run("score", "--json", "--isa", isa, "pictures/live.png"))
             self.assertEqual(r["verdict"], "LIVE")
 
+    def test_precision(self) -> None:
+        for precision in ("fp32", "bf16", "int8"):
+            (r,) = lines(run("score", "--json", "--precision", precision, "pictures/live.png"))
+            self.assertEqual(r["verdict"], "LIVE")
+            j = json.loads(run("info", "--json", "--precision", precision, "models/tiny_pad.safetensors").stdout)
+            self.assertTrue(j["precision"] == precision or j["fallback"])
+            self.assertEqual((j["backend"], j["device"]), ("native", "cpu"))
+        self.assertIn("fp16", run("info", "--precision", "fp16", "models/tiny_pad.safetensors", code=2).stderr)
+        self.assertIn("gpu", run("score", "--device", "gpu", "pictures/live.png", code=2).stderr)
+        self.assertIn("fast_precisions", json.loads(run("doctor", "--json").stdout)["engine"])
+
     def test_convert_third_party(self) -> None:
         models = pathlib.Path(os.environ.get("LIVENESS_MODELS", pathlib.Path(ARGS.source).parent / "shared" / "models"))
         onnx = models / "minifasnet_v2_80_scale2.7.onnx"

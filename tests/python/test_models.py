@@ -37,6 +37,25 @@ def test_from_bytes_on_every_instruction_set(tiny):
         assert np.allclose(model.run(values)["scores"], expected, atol=1e-4)
 
 
+def test_precision_backend_device(tiny):
+    info = tiny("pad").info
+    assert (info.backend, info.precision, info.device, info.fallback) == ("native", "fp32", "cpu", "")
+    values = np.random.default_rng(3).uniform(0, 255, (3, 8, 8)).astype(np.float32)
+    expected = tiny("pad").run(values)["scores"]
+    for precision in ("fp32", "bf16", "int8"):
+        model = liveness.Model(TINY / "pad.safetensors", precision=precision, backend="native")
+        assert model.info.precision == precision or model.info.fallback
+        assert np.allclose(model.run(values)["scores"], expected, atol=0.2)
+    with pytest.raises(liveness.UnsupportedError, match="fp16"):
+        liveness.Model(TINY / "pad.safetensors", precision="fp16", backend="native")
+    with pytest.raises(ValueError, match="precision"):
+        liveness.Model(TINY / "pad.safetensors", precision="int4")
+    with pytest.raises(ValueError, match="backend"):
+        liveness.Model(TINY / "pad.safetensors", backend="onnx")
+    with pytest.raises(ValueError, match="gpu"):
+        liveness.Model(TINY / "pad.safetensors", device="gpu")
+
+
 def test_run_takes_batches(tiny):
     model = tiny("pad")
     values = np.random.default_rng(2).uniform(0, 255, (5, 3, 8, 8)).astype(np.float32)

@@ -26,6 +26,7 @@ Contract full_pad() {
   c.crop->border_value = 114;
   c.crop->from["retinaface"] = {{0.1F, 0.85F}, {0.2F, 0.9F}, {-0.01F, 0.067F}};
   c.source_sha256 = std::string(64, 'a');
+  c.qualified = {Precision::kInt8, Precision::kBf16};
   return c;
 }
 
@@ -84,13 +85,15 @@ TEST_CASE("a contract survives JSON") {
   CHECK(copy.crop->border_value == 114);
   CHECK(copy.score->profiles.at("strict").live == 0.9F);
   CHECK(copy.score->classes == pad.score->classes);
+  CHECK(copy.qualified == pad.qualified);
   CHECK(contract_to_json(pad).find("0.85") != std::string::npos);
   CHECK(contract_to_json(pad).find("0.8500") == std::string::npos);
 }
 
 TEST_CASE("every field of a contract is needed, but for those that have a meaning when they are absent") {
-  const std::set<std::string> optional{"crop.from", "source_sha256", "crop.from.retinaface", "score.profiles.strict",
-                                       "detector.outputs.kps"};
+  const std::set<std::string> optional{
+      "crop.from",           "source_sha256", "qualified", "crop.from.retinaface", "score.profiles.strict",
+      "detector.outputs.kps"};
   for (const Contract& contract : {full_pad(), full_detector(), tiny_detector_package().contract}) {
     const Json whole = Json::parse(contract_to_json(contract));
     each_field(whole, Json::json_pointer(), [&](const Json::json_pointer& pointer, const Json&) {
@@ -190,6 +193,10 @@ TEST_CASE("values out of range are refused by their path") {
       {"/score/profiles/strict/target", "", "score.profiles.strict.target: is empty"},
       {"/licence", "", "licence: is empty"},
       {"/provenance", "", "provenance: is empty"},
+      {"/qualified", "int8", "qualified: expected a list"},
+      {"/qualified", Json{"int4"}, "qualified[0]: \"int4\" is none of bf16, int8, fp16"},
+      {"/qualified", Json{"bf16", "fp32"}, "qualified[1]: \"fp32\" is none of"},
+      {"/qualified", Json{"int8", "int8"}, "qualified[1]: \"int8\" occurs twice"},
       {"/source_sha256", "ABC", "source_sha256: \"ABC\" is not 64 lower-case hexadecimal digits"},
   };
   const Json good = Json::parse(contract_to_json(full_pad()));

@@ -109,6 +109,47 @@ TEST_CASE("golden inputs of blocks and some outputs are checked like whole ones"
   CHECK_THAT(refusal(Status::kModelInvalid, [&] { static_cast<void>(wrong.verify()); }), Contains("goldens[2]"));
 }
 
+TEST_CASE("precision, backend and device are chosen as asked") {
+  Package package = package_with_goldens();
+  const auto info = [&](Precision precision, Backend backend = Backend::kAuto, const std::string& device = "cpu") {
+    Model::Options options;
+    options.precision = precision;
+    options.backend = backend;
+    options.device = device;
+    return Model::from_memory(write_package(package), options).info();
+  };
+  CHECK(info(Precision::kAuto).precision == Precision::kFp32);
+  CHECK(info(Precision::kAuto).backend == Backend::kNative);
+  CHECK(info(Precision::kAuto).device == "cpu");
+  CHECK(info(Precision::kAuto).fallback.empty());
+  CHECK(info(Precision::kFp32, Backend::kNative).precision == Precision::kFp32);
+  for (const Precision precision : {Precision::kBf16, Precision::kInt8}) {
+    const ModelInfo found = info(precision);
+    CHECK((found.precision == precision || !found.fallback.empty()));
+    // What the package is qualified for is chosen where the machine gains from it.
+    package.contract.qualified = {precision};
+    const auto fast = fast_precisions(default_isa());
+    const bool gains = std::find(fast.begin(), fast.end(), precision) != fast.end();
+    CHECK(info(Precision::kAuto).precision == (gains ? precision : Precision::kFp32));
+    CHECK(info(Precision::kAuto).fallback.empty());
+    CHECK(info(Precision::kFp32).precision == Precision::kFp32);
+    package.contract.qualified.clear();
+  }
+  const auto refused = [&](Status status, Precision precision, Backend backend, const std::string& device) {
+    return refusal(status, [&] { static_cast<void>(info(precision, backend, device)); });
+  };
+  CHECK_THAT(refused(Status::kUnsupported, Precision::kFp16, Backend::kNative, "cpu"), Contains("fp16"));
+  CHECK_THAT(refused(Status::kUnsupported, Precision::kAuto, Backend::kNative, "cuda"), Contains("cuda"));
+  for (const char* device : {"", "CPU", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1234", "cuda1"}) {
+    CHECK_THAT(refused(Status::kInvalidArgument, Precision::kAuto, Backend::kAuto, device),
+               Contains("device: \"" + std::string(device) + "\""));
+  }
+  CHECK(to_string(Precision::kAuto) == "auto");
+  CHECK(to_string(Precision::kFp16) == "fp16");
+  CHECK(to_string(Backend::kAuto) == "auto");
+  CHECK(to_string(Backend::kTorch) == "torch");
+}
+
 TEST_CASE("golden inputs are checked at load, all of them on demand") {
   PackageParts parts(write_package(package_with_goldens()));
   SECTION("the first at load") {

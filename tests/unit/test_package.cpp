@@ -10,6 +10,7 @@
 
 #include "model/json.hpp"
 #include "model/sha256.hpp"
+#include "model/storage.hpp"
 #include "package_parts.hpp"
 #include "refusal.hpp"
 #include "temporary_folder.hpp"
@@ -102,6 +103,92 @@ TEST_CASE("every kind of attribute and operand survives") {
   CHECK(copy.graph.nodes[2].ints_attr("sizes", {}) == Ints{16, 16});
   CHECK(copy.graph.tensors[0].data == std::vector<float>{0.1F, 1.0F / 3, -7e-30F});
   CHECK(write_package(copy) == bytes);
+}
+
+TEST_CASE("weights stored as int8 or half floats come out as they went in") {
+  Package package = package_with_goldens();
+  for (const auto storage : {Tensor::Storage::kInt8, Tensor::Storage::kFp16}) {
+    const bool int8 = storage == Tensor::Storage::kInt8;
+    CAPTURE(int8);
+    Tensor& weight = package.graph.tensors.at(0);
+    REQUIRE(weight.name == "weight");
+    weight.data = {-3, 0.1F, 1e-3F, 1.0F / 3, 0, 0.25F, 7e-5F, 0.5F, -1e-3F};
+    const std::vector<float> before = weight.data;
+    round_to(weight, storage, 1);
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      const float step = int8 ? weight.scale.at(i % 3) : std::max(std::abs(before[i]) / 1024, 0x1p-24F);
+      CHECK(std::abs(weight.data[i] - before[i]) <= step / 2 * 1.0001F);
+    }
+    package.goldens = make_goldens(package, 1);
+    const Bytes bytes = write_package(package);
+    const PackageParts parts(bytes);
+    CHECK(parts.header["weight"]["dtype"] == (int8 ? "I8" : "F16"));
+    const Package copy = read_package(bytes);
+    CHECK(copy.graph.tensors.at(0).data == weight.data);
+    CHECK(copy.graph.tensors.at(0).scale == weight.scale);
+    CHECK(copy.graph.tensors.at(0).storage == storage);
+    CHECK(identity(copy.contract, copy.graph) == identity(package.contract, package.graph));
+    CHECK(write_package(copy) == bytes);
+    CHECK(Model::from_memory(bytes).verify() <= 1e-5F);
+
+    // What the storage cannot hold is not written.
+    weight.data[1] = 0.1F;
+    CHECK_THAT(refusal(Status::kModelInvalid, [&] { static_cast<void>(write_package(package)); }),
+               Contains("tensor \"weight\": value 1 is no " + std::string(int8 ? "multiple" : "half float")));
+  }
+  Tensor huge{"huge", {1}, {1e6F}};
+  CHECK_THAT(refusal(Status::kModelInvalid, [&] { round_to(huge, Tensor::Storage::kFp16, 0); }), Contains("huge"));
+}
+
+TEST_CASE("broken int8 storage is refused") {
+  Package package = package_with_goldens();
+  round_to(package.graph.tensors.at(0), Tensor::Storage::kInt8, 1);
+  const PackageParts good(write_package(package));
+  const auto refused = [&](const std::function<void(PackageParts&)>& change) {
+    PackageParts parts = good;
+    change(parts);
+    return refusal(Status::kModelInvalid, [&] { static_cast<void>(read_package(parts.join())); });
+  };
+  const auto begin = [&](const char* name) { return good.header[name]["data_offsets"][0].get<std::size_t>(); };
+  CHECK_THAT(refused([&](PackageParts& p) { p.data[begin("weight") + 4] = std::byte{0x80}; }),
+             Contains("tensor \"weight\": value 4 is -128"));
+  CHECK_THAT(refused([](PackageParts& p) { p.set_float("weight.scale", 1, 0); }),
+             Contains("tensor \"weight.scale\": a scale is not greater than 0"));
+  CHECK_THAT(refused([](PackageParts& p) { p.set_float("weight.scale", 1, std::nanf("")); }),
+             Contains("tensor \"weight.scale\": value 1 is NaN"));
+  CHECK_THAT(refused([](PackageParts& p) {
+               p.header["weight.scale"]["shape"] = {3, 1};
+             }),
+             Contains("one scale an output channel is needed"));
+  CHECK_THAT(refused([](PackageParts& p) {
+               p.header["scales"] = p.header["weight.scale"];
+               p.header.erase("weight.scale");
+             }),
+             Contains("the file has no tensor \"weight.scale\""));
+  // Only weights of dense operators have an axis of output channels.
+  package.graph.tensors.at(1).storage = Tensor::Storage::kInt8;
+  CHECK_THAT(refusal(Status::kModelInvalid, [&] { static_cast<void>(write_package(package)); }),
+             Contains("only the weights of conv and linear"));
+}
+
+TEST_CASE("half floats") {
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    const float value = from_half(half);
+    if (std::isnan(value)) {
+      CHECK((bits & 0x7fffU) > 0x7c00U);
+    } else {
+      REQUIRE(to_half(value) == half);
+    }
+  }
+  CHECK(from_half(0x3c00) == 1);
+  CHECK(from_half(0x0001) == 0x1p-24F);
+  CHECK(to_half(1 + 0x1p-11F) == 0x3c00);  // a tie goes to the even one
+  CHECK(to_half(1 + 3 * 0x1p-11F) == 0x3c02);
+  CHECK(to_half(0x1p-25F) == 0);
+  CHECK(to_half(0x1.8p-24F) == 2);
+  CHECK(to_half(65519.0F) == 0x7bff);
+  CHECK(to_half(65520.0F) == 0x7c00);
 }
 
 TEST_CASE("a tensor that two nodes share is stored once, and one that none uses is left out") {

@@ -28,6 +28,7 @@ from liveness._predictor import Ensemble, FaceDetector, Predictor, Profiler
 from liveness._resources import Governor, ResourceMonitor, ResourceUsage, Workload
 from liveness._types import (
     ABSTAIN,
+    Backend,
     BatchItem,
     Box,
     Color,
@@ -40,6 +41,7 @@ from liveness._types import (
     ModelInfo,
     NodeInfo,
     Point,
+    Precision,
     Quality,
     QualityLimits,
     Reason,
@@ -54,6 +56,7 @@ __version__: str = _core.version
 
 __all__ = [
     "ABSTAIN",
+    "Backend",
     "BatchItem",
     "Box",
     "CancelledError",
@@ -82,6 +85,7 @@ __all__ = [
     "NotFoundError",
     "OutOfMemoryError",
     "Point",
+    "Precision",
     "Predictor",
     "Profiler",
     "Quality",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from liveness import _core
 from liveness._handle import Handle
-from liveness._types import Box, Color, Isa, ModelInfo, NodeInfo, StepTime, TensorInfo
+from liveness._types import Backend, Box, Color, Isa, ModelInfo, NodeInfo, Precision, StepTime, TensorInfo
 
 Path = str | os.PathLike[str]
 Array = npt.NDArray[np.float32]
@@ -26,17 +26,49 @@ class Model(Handle[_core.Model]):
     :param isa: instruction set; "auto": the best of this machine, or what LIVENESS_ISA in the environment names
     :param verify: score the package's golden inputs and fail where they miss
     :param contract: of an ONNX file; None: FILE.yaml, FILE.yml or FILE.json beside it
+    :param precision: what the dense convolutions are computed in; "auto": the fastest that the package is qualified
+        for and that the machine has instructions for, otherwise "fp32"
+    :param backend: "native": this library's own engine; "torch": LibTorch, through a plugin; "auto": "native", unless
+        the device asks for another
+    :param device: "cpu", "cuda" (the first) or "cuda:1"; others than "cpu" need the backend "torch"
+    :param plugin: the plugin's file; None: beside the library, then the folders of LIVENESS_PLUGIN_PATH
+    :param allow_code: allow a user's TorchScript or AOTInductor file, which is a program and not data
     """
 
-    def __init__(self, path: Path, *, isa: Isa = "auto", verify: bool = True, contract: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        isa: Isa = "auto",
+        verify: bool = True,
+        contract: Path | None = None,
+        precision: Precision = "auto",
+        backend: Backend = "auto",
+        device: str = "cpu",
+        plugin: Path | None = None,
+        allow_code: bool = False,
+    ) -> None:
         beside = None if contract is None else os.fsencode(contract)
-        super().__init__(_core.Model.load(os.fsencode(path), isa, verify, beside))
+        options = (isa, verify, precision, backend, device, None if plugin is None else os.fsencode(plugin), allow_code)
+        super().__init__(_core.Model.load(os.fsencode(path), options, beside))
 
     @classmethod
-    def from_bytes(cls, package: bytes, *, isa: Isa = "auto", verify: bool = True) -> Model:
+    def from_bytes(
+        cls,
+        package: bytes,
+        *,
+        isa: Isa = "auto",
+        verify: bool = True,
+        precision: Precision = "auto",
+        backend: Backend = "auto",
+        device: str = "cpu",
+        plugin: Path | None = None,
+        allow_code: bool = False,
+    ) -> Model:
         """The same from the bytes of a package."""
+        options = (isa, verify, precision, backend, device, None if plugin is None else os.fsencode(plugin), allow_code)
         model = cls.__new__(cls)
-        Handle.__init__(model, _core.Model.from_bytes(package, isa, verify))
+        Handle.__init__(model, _core.Model.from_bytes(package, options))
         return model
 
     @property

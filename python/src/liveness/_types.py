@@ -16,6 +16,12 @@ Color = Literal["bgr", "rgb", "bgra", "rgba", "gray", "nv12", "nv21"]
 Isa = Literal["auto", "portable", "avx2", "avx512"]
 """Instruction set of the engine."""
 
+Precision = Literal["auto", "fp32", "bf16", "int8", "fp16"]
+"""What the dense convolutions are computed in."""
+
+Backend = Literal["auto", "native", "torch"]
+"""Who runs the network."""
+
 
 class Verdict(IntEnum):
     """Zero is never live."""
@@ -287,6 +293,14 @@ class ModelInfo:
     """What the engine's plan was made for."""
     identity: str
     """Hash of graph, weights and contract."""
+    backend: str
+    """Who runs it."""
+    precision: str
+    """What it runs in."""
+    device: str
+    """ "cpu", "cuda:0", ..."""
+    fallback: str
+    """Why something else than what was asked for was chosen; empty where nothing was."""
 
 
 @dataclass(frozen=True, slots=True)
