@@ -165,7 +165,7 @@ liveness_predictor_options_t default_predictor_options() noexcept {
   c.disagreement = d.disagreement;
   c.abstain = d.abstain;
   c.all_faces = d.all_faces ? 1 : 0;
-  c.stability_crops = d.stability_crops;
+  c.stability_crops = d.augmentation.crops;
   return c;
 }
 
@@ -232,7 +232,7 @@ Ensemble::Options from_c(const liveness_predictor_options_t& c, std::size_t mode
          "options.abstain is " + std::to_string(c.abstain) + ": holds a bit that is no reason");
   o.abstain = c.abstain;
   o.all_faces = c.all_faces != 0;
-  o.stability_crops = c.stability_crops;
+  o.augmentation.crops = c.stability_crops;
   return o;
 }
 

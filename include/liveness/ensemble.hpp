@@ -33,8 +33,8 @@ class Ensemble {
   [[nodiscard]] Result predict(const ImageView& image, const Rect& face) const;
   [[nodiscard]] Result predict(const ImageView& image, const Face& face) const;
   [[nodiscard]] std::vector<Predictor::BatchItem> predict_batch(std::span<const ImageView> images,
-                                                                std::span<const Rect> boxes = {},
-                                                                int threads = 1) const;
+                                                                std::span<const Rect> boxes = {}, int threads = 0,
+                                                                std::stop_token stop = {}) const;
 
   [[nodiscard]] const std::vector<Model>& members() const noexcept;
   [[nodiscard]] const Options& options() const noexcept;

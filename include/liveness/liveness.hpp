@@ -2,6 +2,7 @@
 #pragma once
 
 #include "liveness/adaptive.hpp"
+#include "liveness/cache.hpp"
 #include "liveness/cues.hpp"
 #include "liveness/decision.hpp"
 #include "liveness/detector.hpp"
@@ -20,3 +21,4 @@
 #include "liveness/types.hpp"
 #include "liveness/verifier.hpp"
 #include "liveness/version.hpp"
+#include "liveness/worker_pool.hpp"

@@ -4,9 +4,11 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
+#include "liveness/cache.hpp"
 #include "liveness/decision.hpp"
 #include "liveness/detector.hpp"
 #include "liveness/error.hpp"
@@ -14,6 +16,7 @@
 #include "liveness/profiler.hpp"
 #include "liveness/quality.hpp"
 #include "liveness/types.hpp"
+#include "liveness/worker_pool.hpp"
 
 namespace liveness LIVENESS_PUBLIC {
 
@@ -25,6 +28,8 @@ struct FaceResult {
   float logit = 0;                   ///< log-odds of `score`, clamped to +-30
   float threshold = 0;               ///< the score that LIVE takes
   std::vector<MemberScore> members;  ///< in their order; empty where the face could not be scored (see Predictor)
+  int views = 0;                     ///< pictures of the face that were scored: 1, and those of Augmentation
+  float spread = 0;                  ///< standard deviation of the views' log-odds; 0 for one view
   Quality quality;
   ReasonMask reasons = 0;
 };
@@ -47,6 +52,21 @@ struct Result {
   std::vector<FaceResult> faces;  ///< the scored faces, the deciding (largest) one first; empty for NO_FACE
   std::string model;              ///< the members' names, joined by '+'
   Times time;
+  bool from_cache = false;  ///< scored before, see Predictor::Options::cache; `time` is then that of looking it up
+};
+
+/// Other views of a face that are scored too (test-time augmentation): the same picture with the box moved, mirrored,
+/// lighter and darker. Each member's log-odds are averaged over the views, and so a score that hangs on a pixel more or
+/// less of a crop does not decide alone. Where the score of one view makes it LIVE and that of another does not, the
+/// face has Reason::kUnstableCrop. A view costs a pass a member; one whose box leaves the frame is left out.
+struct Augmentation {
+  int crops = 0;         ///< moved boxes: the first so many of jittered(), scale +-10 %, shift +-5 %; 0..kJitterCount
+  bool flip = false;     ///< mirrored left to right
+  float brightness = 0;  ///< 0..0.9: two views whose grey levels are multiplied by 1 - this and 1 + this; 0: none
+  /// Views that can hardly change the verdict are left out: from the third view on, when the mean of the log-odds is
+  /// more than so many standard errors away from both bounds; and where a reason turns the verdict into UNCERTAIN
+  /// anyway. 0: all views are scored.
+  float settled = 3;
 };
 
 /// How scores become verdicts; shared by Predictor and Ensemble.
@@ -61,10 +81,7 @@ struct DecisionOptions {
                        mask(Reason::kSaturated) | mask(Reason::kTurnedAway) | mask(Reason::kModelsDisagree) |
                        mask(Reason::kUnstableCrop);
   bool all_faces = false;  ///< false: only the largest face is scored
-  /// Extra crops (the first so many of jittered(): scale +-10 %, shift +-5 %; at most kJitterCount) scored to see
-  /// whether the verdict is stable: Reason::kUnstableCrop where the score alone makes one LIVE and another not. Each
-  /// costs a pass a member.
-  int stability_crops = 0;
+  Augmentation augmentation;
 };
 
 /// One PAD network, with or without a detector. Immutable; any number of threads may use one at once, and get equal
@@ -78,8 +95,10 @@ class Predictor {
   struct Options : DecisionOptions {
     std::optional<Model> detector;  ///< needed where no face boxes are given
     FaceDetector::Options detection;
-    std::string box_convention = "yunet";  ///< of the boxes that the caller gives
-    Profiler* profiler = nullptr;          ///< not owned, must outlive the predictor; null: no measuring
+    std::string box_convention = "yunet";    ///< of the boxes that the caller gives
+    std::shared_ptr<PredictionCache> cache;  ///< null: every picture is scored
+    std::shared_ptr<WorkerPool> pool;        ///< for batches; null: threads of the predictor's own, kept between calls
+    Profiler* profiler = nullptr;            ///< not owned, must outlive the predictor; null: no measuring
   };
 
   /// Throws Error(kInvalidArgument) where the model is not a PAD network or an option is out of range (named), and
@@ -99,12 +118,15 @@ class Predictor {
   /// The same with landmarks where the caller has them; they must be finite.
   [[nodiscard]] Result predict(const ImageView& image, const Face& face) const;
 
-  /// One result an image, in order; `boxes` is empty or has one entry an image. `threads` images at a time (at least
-  /// 1). Results equal those of predict() but for the times, whatever the batch or thread count. Throws
-  /// Error(kInvalidArgument) for a wrong count of boxes or threads; errors of single images: see BatchItem.
+  /// One result an image, in order; `boxes` is empty or has one entry an image. At most `threads` images at a time,
+  /// each on one thread; 0: as many as the pool has (Options::pool), without one 1. Results equal those of predict()
+  /// but for the times, whatever the batch or thread count. Images that were not begun when `stop` or the pool's
+  /// cancel() came are Status::kCancelled. Throws Error(kInvalidArgument) for a wrong count of boxes or threads; errors
+  /// of single images: see BatchItem.
   struct BatchItem;
   [[nodiscard]] std::vector<BatchItem> predict_batch(std::span<const ImageView> images,
-                                                     std::span<const Rect> boxes = {}, int threads = 1) const;
+                                                     std::span<const Rect> boxes = {}, int threads = 0,
+                                                     std::stop_token stop = {}) const;
 
   [[nodiscard]] const Model& model() const noexcept;
   [[nodiscard]] const Options& options() const noexcept;

@@ -36,7 +36,7 @@ Ensemble::Options to_options(const py::dict& d, Profiler* profiler) {
   o.limits = {l[0], l[1], l[2], l[3], l[4], l[5], l[6]};
   o.abstain = d["abstain"].cast<ReasonMask>();
   o.all_faces = d["all_faces"].cast<bool>();
-  o.stability_crops = d["stability_crops"].cast<int>();
+  o.augmentation.crops = d["stability_crops"].cast<int>();
   o.profiler = profiler;
   if (d.contains("fusion")) {
     const int fusion = d["fusion"].cast<int>();

@@ -150,7 +150,7 @@ class Scorer {
     e.profile = o.profile;
     e.threshold = o.threshold;
     e.all_faces = o.faces == "all";
-    e.stability_crops = o.stability;
+    e.augmentation.crops = o.stability;
     e.detection.min_face = o.min_face;
     e.box_convention = o.box_convention;
     if (need_detector) e.detector = std::move(chosen.detector);

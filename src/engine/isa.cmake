@@ -6,15 +6,18 @@ set_source_files_properties(src/engine/kernels_portable.cpp src/engine/kernels_a
 set(kernel_flags $<$<CONFIG:Debug>:-O1> $<$<CONFIG:MinSizeRel>:-O3>)
 set_property(SOURCE src/engine/dense_ops.cpp src/vision/roi_kernels.cpp src/vision/roi_kernels_x86.cpp src/vision/resample.cpp
   src/vision/quality.cpp APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:MinSizeRel>:-O3>)
-set_property(SOURCE src/engine/kernels_portable.cpp APPEND PROPERTY COMPILE_OPTIONS ${kernel_flags})
+set_property(SOURCE src/engine/kernels_portable.cpp src/pipeline/hash_portable.cpp APPEND PROPERTY COMPILE_OPTIONS ${kernel_flags})
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set_property(SOURCE src/engine/kernels_avx2.cpp APPEND PROPERTY COMPILE_OPTIONS ${kernel_flags} -mavx2 -mfma)
   # GCC's own AVX-512 headers raise -W(maybe-)uninitialized.
+  set(quiet_avx512 $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized -Wno-maybe-uninitialized>)
   set_property(SOURCE src/engine/kernels_avx512.cpp APPEND PROPERTY COMPILE_OPTIONS ${kernel_flags}
-    -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mavx2 $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized -Wno-maybe-uninitialized>)
+    -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mavx2 ${quiet_avx512})
   set_property(TARGET liveness_objects APPEND PROPERTY COMPILE_DEFINITIONS LIVENESS_X86=1)
+  set_property(SOURCE src/pipeline/hash_avx2.cpp APPEND PROPERTY COMPILE_OPTIONS ${kernel_flags} -mavx2)
+  set_property(SOURCE src/pipeline/hash_avx512.cpp APPEND PROPERTY COMPILE_OPTIONS ${kernel_flags} -mavx512f ${quiet_avx512})
 else()
   get_target_property(engine_sources liveness_objects SOURCES)
-  list(FILTER engine_sources EXCLUDE REGEX "src/engine/kernels_avx")
+  list(FILTER engine_sources EXCLUDE REGEX "src/(engine/kernels|pipeline/hash)_avx")
   set_property(TARGET liveness_objects PROPERTY SOURCES ${engine_sources})
 endif()

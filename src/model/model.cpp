@@ -9,7 +9,6 @@
 #include "model/goldens.hpp"
 #include "model/model_impl.hpp"
 #include "model/onnx.hpp"
-#include "model/parallel.hpp"
 #include "model/sha256.hpp"
 
 namespace liveness {
@@ -180,11 +179,11 @@ void Model::run(std::span<const float> input, std::span<const std::span<float>> 
          " floats; " + std::to_string(batch) + " images of " + std::to_string(elements) + " are needed");
   }
   const InputContract& shape = impl_->contract.input;
-  parallel_for(batch, threads, [&](int image) {
+  impl_->workers.run(images, threads, [&](std::size_t image) {
     const Impl::Lease lease(*impl_);
     const PlanarView view = impl_->executable->input(*lease);
     const auto row_floats = static_cast<std::size_t>(shape.width);
-    const float* from = input.data() + static_cast<std::size_t>(image) * pixels;
+    const float* from = input.data() + image * pixels;
     for (int c = 0; c < shape.channels(); ++c) {
       for (int y = 0; y < shape.height; ++y, from += row_floats) {
         std::memcpy(view.data + c * view.plane_stride + y * view.row_stride, from, row_floats * sizeof(float));
@@ -193,7 +192,7 @@ void Model::run(std::span<const float> input, std::span<const std::span<float>> 
     impl_->executable->run(*lease);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const std::span<const float> found = impl_->executable->output(*lease, i);
-      std::copy(found.begin(), found.end(), outputs[i].begin() + static_cast<std::ptrdiff_t>(found.size()) * image);
+      std::copy(found.begin(), found.end(), outputs[i].begin() + static_cast<std::ptrdiff_t>(found.size() * image));
     }
   });
 }

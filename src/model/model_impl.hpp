@@ -8,6 +8,7 @@
 #include "engine/engine.hpp"
 #include "liveness/model.hpp"
 #include "model/package.hpp"
+#include "model/parallel.hpp"
 
 namespace liveness {
 
@@ -20,6 +21,7 @@ class Model::Impl {
   ModelInfo info;
   std::vector<Golden> goldens;
   std::unique_ptr<const Executable> executable;
+  mutable Workers workers;  // of Model::run
 
   // A workspace for the duration of one call, from a pool that grows to the number of concurrent calls.
   class Lease {

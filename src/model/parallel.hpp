@@ -1,52 +1,56 @@
-// Independent pieces of work, several at a time.
+// Independent pieces of work, several at a time, on threads that are kept.
 #pragma once
 
-#include <algorithm>
-#include <atomic>
-#include <exception>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
 namespace liveness {
 
-// Calls work(i) once for every i in [0, count), on the calling thread and at most threads - 1 others. An exception ends
-// it early and is passed on. Where the system refuses a thread, those that are there do its share.
-template <class Work>
-void parallel_for(int count, int threads, const Work& work) {
-  if (threads <= 1 || count <= 1) {
-    for (int i = 0; i < count; ++i) work(i);
-    return;
-  }
-  std::atomic<int> next{0};
-  std::atomic<bool> stop{false};
-  std::exception_ptr error;
-  std::mutex mutex;
-  const auto drain = [&]() noexcept {
-    while (!stop.load(std::memory_order_relaxed)) {
-      const int i = next.fetch_add(1, std::memory_order_relaxed);
-      if (i >= count) return;
-      try {
-        work(i);
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (error == nullptr) error = std::current_exception();
-        stop = true;
-      }
+// Threads that wait for work. They are made when a call first asks for so many, and joined by the destructor, which
+// must not run while work does. Any number of threads may call run() at once, and work may call it again: a caller
+// always takes part in its own work, so nobody waits for a thread that is busy or was never made (nor, in a forked
+// child, for one that is gone).
+class Workers {
+ public:
+  Workers() = default;
+  ~Workers();
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  // Calls work(i) once for every i in [0, count), on the calling thread and at most threads - 1 others; nothing is
+  // allocated once the threads are there. An exception ends it early and is passed on. Where the system refuses a
+  // thread, those that are there do its share.
+  template <class Work>
+  void run(std::size_t count, int threads, const Work& work) {
+    if (threads <= 1 || count <= 1) {
+      for (std::size_t i = 0; i < count; ++i) work(i);
+      return;
     }
+    share(count, threads, {&work, [](const void* w, std::size_t i) { (*static_cast<const Work*>(w))(i); }});
+  }
+
+ private:
+  // A callable that the caller of run() keeps alive.
+  struct Call {
+    const void* work;
+    void (*call)(const void* work, std::size_t i);
   };
-  {
-    const auto wanted = static_cast<std::size_t>(std::min(threads, count) - 1);
-    std::vector<std::jthread> others;
-    others.reserve(wanted);
-    try {
-      while (others.size() < wanted) others.emplace_back(drain);
-    } catch (const std::system_error&) {
-    }
-    drain();
-  }
-  if (error != nullptr) std::rethrow_exception(error);
-}
+  struct Job;
+  void share(std::size_t count, int threads, Call call);
+  void grow(std::size_t threads);
+  void serve();
+
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<Job*> jobs_;  // of callers that want more helpers
+  std::vector<std::thread> threads_;
+  bool closing_ = false;
+};
 
 }  // namespace liveness

@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <charconv>
 #include <cmath>
 #include <new>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include "model/model_impl.hpp"
+#include "pipeline/cache.hpp"
+#include "pipeline/worker_pool.hpp"
 
 namespace liveness {
 namespace {
@@ -46,9 +45,11 @@ void check_options(const Ensemble::Options& o, std::size_t members) {
   constexpr ReasonMask kAllReasons = (ReasonMask{1} << kReasonCount) - 1;
   if ((o.abstain & ~kAllReasons) != 0)
     refuse("abstain: bits that are no reason: " + std::to_string(o.abstain & ~kAllReasons));
-  if (o.stability_crops < 0 || o.stability_crops > kJitterCount)
-    refuse("stability_crops: expected 0 to " + std::to_string(kJitterCount) + ", got " +
-           std::to_string(o.stability_crops));
+  const Augmentation& a = o.augmentation;
+  if (a.crops < 0 || a.crops > kJitterCount)
+    refuse("augmentation.crops: expected 0 to " + std::to_string(kJitterCount) + ", got " + std::to_string(a.crops));
+  check_range("augmentation.brightness", a.brightness, 0, 0.9F);
+  check_range("augmentation.settled", a.settled, 0, kLarge);
   if (static_cast<int>(o.fusion) >= kFusionCount)
     refuse("fusion: no such rule: " + std::to_string(static_cast<int>(o.fusion)));
   check_range("disagreement", o.disagreement, 0, 1);
@@ -128,6 +129,47 @@ void score_classes(std::span<const float> values, const ScoreContract& contract,
   to.logit = static_cast<float>(std::clamp(odds, -static_cast<double>(kMaxLogit), static_cast<double>(kMaxLogit)));
 }
 
+// Turns what a network is about to see into another view of the same crop.
+void transform(bool mirrored, float gain, const InputContract& input, const PlanarView& planes) {
+  for (int c = 0; c < input.channels(); ++c) {
+    const auto channel = static_cast<std::size_t>(c);
+    const float black = (input.low - input.mean[channel]) / input.std[channel];
+    const float white = (input.high - input.mean[channel]) / input.std[channel];
+    const auto [least, most] = std::minmax(black, white);
+    for (int y = 0; y < input.height; ++y) {
+      float* const row = planes.data + c * planes.plane_stride + y * planes.row_stride;
+      if (mirrored) std::reverse(row, row + input.width);
+      if (gain == 1) continue;
+      for (int x = 0; x < input.width; ++x) row[x] = std::clamp(black + (row[x] - black) * gain, least, most);
+    }
+  }
+}
+
+// Mean and standard deviation of log-odds that come one by one (Welford's recurrence).
+class Evidence {
+ public:
+  void add(double logit) noexcept {
+    ++count_;
+    const double step = logit - mean_;
+    mean_ += step / count_;
+    squares_ += step * (logit - mean_);
+  }
+  [[nodiscard]] int count() const noexcept { return count_; }
+  [[nodiscard]] double spread() const noexcept { return count_ > 1 ? std::sqrt(squares_ / (count_ - 1)) : 0; }
+  // Whether the mean is more than so many of its standard errors away from a bound. Of fewer than three values nobody
+  // knows the error.
+  [[nodiscard]] bool clear_of(float bound, double errors) const noexcept {
+    constexpr int kLeast = 3;
+    return count_ >= kLeast &&
+           std::fabs(mean_ - static_cast<double>(to_logit(bound))) > errors * spread() / std::sqrt(count_);
+  }
+
+ private:
+  int count_ = 0;
+  double mean_ = 0;
+  double squares_ = 0;
+};
+
 bool meets(const Rect& box, const ImageView& image) {
   const Rect frame{0, 0, static_cast<float>(image.width), static_cast<float>(image.height)};
   return is_finite(box) && area(intersect(box, frame)) > 0;
@@ -145,6 +187,8 @@ class Pipeline::Laps {
     const auto now = Profiler::Clock::now();
     note(stage, now - std::exchange(last_, now), milliseconds);
   }
+  // What was done since the last lap belongs to no stage.
+  void skip() noexcept { last_ = Profiler::Clock::now(); }
   void finish() noexcept { note(Stage::kTotal, Profiler::Clock::now() - start_, &times.total); }
   void count(Counter counter, std::uint64_t n = 1) noexcept {
     if (profiler_ != nullptr) profiler_->add(counter, n);
@@ -166,6 +210,7 @@ class Pipeline::Laps {
 Pipeline::Pipeline(std::vector<Model> members, Ensemble::Options options)
     : members_(std::move(members)), options_(std::move(options)), roi_(roi_specs(members_)) {
   check_options(options_, members_.size());
+  views_ = views(options_.augmentation);
   if (options_.detector) {
     if (options_.detector->contract().task != Task::kDetector)
       refuse("detector: model '" + options_.detector->contract().name + "' is not a detector");
@@ -181,16 +226,68 @@ Pipeline::Pipeline(std::vector<Model> members, Ensemble::Options options)
   bounds_ = options_.threshold && options_.fusion != Fusion::kMajority
                 ? Bounds{*options_.threshold, *options_.threshold}
                 : fuse_bounds(options_.fusion, member_bounds_, options_.weights);
+  if (options_.cache != nullptr) identity_ = options_.cache->impl().hash(everything());
 }
 
-bool Pipeline::score(const ImageView& image, const Rect& box, const std::string& convention,
+// A new option that changes a result belongs in here.
+Bytes Pipeline::everything() const {
+  Bytes b;
+  const auto add_model = [&b](const Model& m) {
+    b.add(m.info().identity);
+    b.add(m.info().isa);
+  };
+  const auto add_bounds = [&b](const Bounds& bounds) {
+    b.add(bounds.live);
+    b.add(bounds.spoof);
+  };
+  for (const Model& m : members_) add_model(m);
+  for (const Bounds& bounds : member_bounds_) add_bounds(bounds);
+  add_bounds(bounds_);
+  b.add(options_.fusion);
+  for (const float w : options_.weights) b.add(w);
+  b.add(options_.disagreement);
+  const auto& [face_pixels, sharpness, luminance, overexposed, outside, yaw, pitch] = options_.limits;
+  for (const float limit : {face_pixels, sharpness, luminance, overexposed, outside, yaw, pitch}) b.add(limit);
+  b.add(options_.abstain);
+  b.add(options_.all_faces);
+  const auto& [crops, flip, brightness, settled] = options_.augmentation;
+  b.add(crops);
+  b.add(flip);
+  b.add(brightness);
+  b.add(settled);
+  b.add(options_.box_convention);
+  if (options_.detector) {
+    add_model(*options_.detector);
+    const auto& [score_threshold, nms_iou, max_faces, min_face] = options_.detection;
+    b.add(score_threshold);
+    b.add(nms_iou);
+    b.add(max_faces);
+    b.add(min_face);
+  }
+  return b;
+}
+
+std::vector<Pipeline::View> Pipeline::views(const Augmentation& augmentation) {
+  std::vector<View> all(1);
+  if (augmentation.flip) all.push_back({-1, true, 1});
+  for (int i = 0; i < augmentation.crops; ++i) all.push_back({i, false, 1});
+  if (augmentation.brightness > 0)
+    for (const float change : {-augmentation.brightness, augmentation.brightness})
+      all.push_back({-1, false, 1 + change});
+  return all;
+}
+
+bool Pipeline::score(const ImageView& image, const Rect& box, const std::string& convention, const View& view,
                      std::vector<MemberScore>& scores, float& outside, Laps& laps) const {
+  const Rect moved = view.moved < 0 ? box : jittered(box, view.moved);
   for (std::size_t i = 0; i < members_.size(); ++i) {
     const Model::Impl& model = members_[i].impl();
-    const Rect mapped = map_box(box, convention, *model.contract.crop);
+    const Rect mapped = map_box(moved, convention, *model.contract.crop);
     if (!meets(mapped, image)) return false;
     const Model::Impl::Lease workspace(model);
-    const CropInfo crop = roi_.extract(image, mapped, i, model.executable->input(*workspace));
+    const PlanarView input = model.executable->input(*workspace);
+    const CropInfo crop = roi_.extract(image, mapped, i, input);
+    if (view.mirrored || view.gain != 1) transform(view.mirrored, view.gain, model.contract.input, input);
     outside = std::max(outside, crop.outside);
     laps.lap(Stage::kRoi, &laps.times.roi);
     model.executable->run(*workspace);
@@ -199,6 +296,42 @@ bool Pipeline::score(const ImageView& image, const Rect& box, const std::string&
     laps.lap(Stage::kInfer, &laps.times.infer);
   }
   return true;
+}
+
+bool Pipeline::augment(const ImageView& image, const std::string& convention, FaceResult& face, Laps& laps) const {
+  face.views = 1;
+  if (views_.size() == 1) return true;
+  const std::size_t n = members_.size();
+  const double settled = static_cast<double>(options_.augmentation.settled);
+  const MemberScore own = fuse_members(face.members);
+  const bool live = decide(own.score, bounds_) == Verdict::kLive;
+  Evidence fused;
+  fused.add(static_cast<double>(own.logit));
+  std::vector<double> sums;
+  for (const MemberScore& m : face.members) sums.push_back(static_cast<double>(m.logit));
+  std::vector<MemberScore> scores(n);
+  bool stable = true;
+  float ignored = 0;
+  for (std::size_t v = 1; v < views_.size(); ++v) {
+    if (settled > 0) {
+      const ReasonMask reasons = face.reasons | (stable ? 0 : mask(Reason::kUnstableCrop));
+      if ((reasons & options_.abstain) != 0) break;
+      if (fused.clear_of(bounds_.live, settled) && fused.clear_of(bounds_.spoof, settled)) break;
+    }
+    if (!score(image, face.face.box, convention, views_[v], scores, ignored, laps)) continue;
+    const MemberScore one = fuse_members(scores);
+    fused.add(static_cast<double>(one.logit));
+    stable &= (decide(one.score, bounds_) == Verdict::kLive) == live;
+    for (std::size_t i = 0; i < n; ++i) sums[i] += static_cast<double>(scores[i].logit);
+  }
+  face.views = fused.count();
+  if (face.views == 1) return true;
+  face.spread = static_cast<float>(fused.spread());
+  for (std::size_t i = 0; i < n; ++i) {
+    face.members[i].logit = static_cast<float>(sums[i] / face.views);
+    face.members[i].score = to_score(face.members[i].logit);
+  }
+  return stable;
 }
 
 MemberScore Pipeline::fuse_members(std::span<const MemberScore> scores) const {
@@ -213,26 +346,14 @@ FaceResult Pipeline::judge(const ImageView& image, const Face& face, const std::
   result.members.resize(members_.size());
   for (std::size_t i = 0; i < members_.size(); ++i) result.members[i].model = members_[i].contract().name;
 
-  float outside = 0;
-  const bool scored = score(image, face.box, convention, result.members, outside, laps);
-  bool stable = true;
-  if (scored && options_.stability_crops > 0) {
-    const bool live = decide(fuse_members(result.members).score, bounds_) == Verdict::kLive;
-    std::vector<MemberScore> moved(members_.size());
-    float ignored = 0;
-    for (int i = 0; i < options_.stability_crops && stable; ++i) {
-      if (!score(image, jittered(face.box, i), convention, moved, ignored, laps)) continue;
-      stable = (decide(fuse_members(moved).score, bounds_) == Verdict::kLive) == live;
-    }
-  }
-
   if (meets(face.box, image)) result.quality = measure_quality(image, face);
-  result.quality.outside = scored ? outside : 1;
   laps.lap(Stage::kQuality);
-
+  float outside = 0;
+  const bool scored = score(image, face.box, convention, views_.front(), result.members, outside, laps);
+  result.quality.outside = scored ? outside : 1;
   result.reasons = reasons_of(result.quality, options_.limits);
   if (several) result.reasons |= mask(Reason::kSeveralFaces);
-  if (!stable) result.reasons |= mask(Reason::kUnstableCrop);
+  if (scored && !augment(image, convention, result, laps)) result.reasons |= mask(Reason::kUnstableCrop);
   if (scored) {
     float low = 1;
     float high = 0;
@@ -261,21 +382,82 @@ FaceResult Pipeline::judge(const ImageView& image, const Face& face, const std::
   return result;
 }
 
-Result Pipeline::run(const ImageView& image, const Face* given) const {
+Hash Pipeline::key_of(const ImageView& image, const Face* given) const {
+  const PredictionCache::Impl& cache = options_.cache->impl();
+  thread_local Bytes bytes;  // both keep their capacity
+  thread_local vision::Footprint pixels;
+  bytes.clear();
+  bytes.add(identity_);
+  bytes.add(image.width);
+  bytes.add(image.height);
+  bytes.add(image.format);
+  pixels.reset({image.width, image.height});
+  if (given == nullptr) {
+    pixels.add_everything();
+  } else {
+    bytes.add(given->box);
+    bytes.add(given->score);
+    bytes.add(given->has_landmarks);
+    if (given->has_landmarks)
+      for (const Point& p : given->landmarks) {
+        bytes.add(p.x);
+        bytes.add(p.y);
+      }
+    for (const View& view : views_) {
+      const Rect moved = view.moved < 0 ? given->box : jittered(given->box, view.moved);
+      for (std::size_t i = 0; i < members_.size(); ++i) {
+        const Rect mapped = map_box(moved, options_.box_convention, *members_[i].contract().crop);
+        if (!meets(mapped, image)) break;
+        pixels.add_crop(mapped, roi_.spec(i));
+      }
+    }
+    if (meets(given->box, image)) pixels.add_face(given->box);
+  }
+  cache.add_pixels(image, pixels, bytes);
+  return cache.hash(bytes);
+}
+
+Result Pipeline::answer(const ImageView& image, const Face* given) const {
   Laps laps(options_.profiler);
   laps.count(Counter::kFrames);
   check_image(image);
-  Result result;
-  result.threshold = bounds_.live;
-  result.model = name_;
   if (given != nullptr) {
     check_box(given->box, {image.width, image.height});
     if (given->has_landmarks)
       for (const Point& p : given->landmarks)
         if (!std::isfinite(p.x) || !std::isfinite(p.y)) refuse("landmarks: not finite");
+  } else if (!detector_) {
+    throw Error(Status::kInvalidState, "no detector: give Options::detector, or the face's box");
+  }
+  Result result;
+  if (options_.cache == nullptr) {
+    result = run(image, given, laps);
+  } else {
+    PredictionCache::Impl& cache = options_.cache->impl();
+    const Hash key = key_of(image, given);
+    if (const auto found = cache.find(key)) {
+      laps.count(Counter::kCacheHits);
+      result = *found;
+      result.from_cache = true;
+    } else {
+      laps.count(Counter::kCacheMisses);
+      laps.skip();
+      result = run(image, given, laps);
+      cache.insert(key, result);
+    }
+  }
+  laps.finish();
+  result.time = laps.times;
+  return result;
+}
+
+Result Pipeline::run(const ImageView& image, const Face* given, Laps& laps) const {
+  Result result;
+  result.threshold = bounds_.live;
+  result.model = name_;
+  if (given != nullptr) {
     result.faces.push_back(judge(image, *given, options_.box_convention, false, laps));
   } else {
-    if (!detector_) throw Error(Status::kInvalidState, "no detector: give Options::detector, or the face's box");
     thread_local std::vector<Face> found;  // keeps its capacity
     detector_->detect(image, found);
     laps.lap(Stage::kDetect, &laps.times.detect);
@@ -297,14 +479,12 @@ Result Pipeline::run(const ImageView& image, const Face* given) const {
     result.logit = deciding.logit;
     result.reasons = deciding.reasons;
   }
-  laps.finish();
-  result.time = laps.times;
   return result;
 }
 
 Result Pipeline::predict(const ImageView& image, const Face* given) const {
   try {
-    return run(image, given);
+    return answer(image, given);
   } catch (...) {
     if (options_.profiler != nullptr) options_.profiler->add(Counter::kErrors);
     throw;
@@ -319,40 +499,34 @@ Result Pipeline::predict(const ImageView& image, const Rect& box) const {
 }
 
 std::vector<Predictor::BatchItem> Pipeline::predict_batch(std::span<const ImageView> images,
-                                                          std::span<const Rect> boxes, int threads) const {
+                                                          std::span<const Rect> boxes, int threads,
+                                                          const std::stop_token& stop) const {
   if (!boxes.empty() && boxes.size() != images.size())
     refuse("boxes: " + std::to_string(boxes.size()) + " for " + std::to_string(images.size()) + " images");
-  if (threads < 1) refuse("threads: expected at least 1, got " + std::to_string(threads));
+  if (threads < 0) refuse("threads: expected at least 0, got " + std::to_string(threads));
+  WorkerPool::Impl* const pool = options_.pool != nullptr ? &options_.pool->impl() : nullptr;
+  const int most = pool != nullptr ? pool->threads() : std::max(threads, 1);
+  const std::uint64_t began = pool != nullptr ? pool->cancelled() : 0;
 
   std::vector<Predictor::BatchItem> items(images.size());
-  std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    for (std::size_t i = next++; i < images.size(); i = next++) {
-      const auto fail = [&](Status status, const char* what) {
-        items[i].status = status;
-        items[i].error = what;
-      };
-      try {
-        items[i].result = boxes.empty() ? predict(images[i], nullptr) : predict(images[i], boxes[i]);
-      } catch (const Error& e) {
-        fail(e.status(), e.what());
-      } catch (const std::bad_alloc&) {
-        fail(Status::kOutOfMemory, "out of memory");
-      } catch (const std::exception& e) {
-        fail(Status::kInternal, e.what());
-      }
-    }
-  };
-  std::vector<std::thread> workers;
-  const std::size_t helpers = std::min(static_cast<std::size_t>(threads), images.size());
-  workers.reserve(helpers);
-  try {
-    for (std::size_t i = 1; i < helpers; ++i) workers.emplace_back(work);
-  } catch (const std::system_error&) {
-    // The machine gives no more threads: those that there are do the work.
-  }
-  work();
-  for (auto& w : workers) w.join();
+  (pool != nullptr ? pool->workers() : workers_)
+      .run(images.size(), threads == 0 ? most : std::min(threads, most), [&](std::size_t i) {
+        const auto fail = [&](Status status, const char* what) {
+          items[i].status = status;
+          items[i].error = what;
+        };
+        if (stop.stop_requested() || (pool != nullptr && pool->cancelled() != began))
+          return fail(Status::kCancelled, "cancelled before it was begun");
+        try {
+          items[i].result = boxes.empty() ? predict(images[i], nullptr) : predict(images[i], boxes[i]);
+        } catch (const Error& e) {
+          fail(e.status(), e.what());
+        } catch (const std::bad_alloc&) {
+          fail(Status::kOutOfMemory, "out of memory");
+        } catch (const std::exception& e) {
+          fail(Status::kInternal, e.what());
+        }
+      });
   return items;
 }
 
@@ -384,8 +558,9 @@ Result Predictor::predict(const ImageView& image, const Face& face) const {
   return impl_->predict(image, &face);
 }
 std::vector<Predictor::BatchItem> Predictor::predict_batch(std::span<const ImageView> images,
-                                                           std::span<const Rect> boxes, int threads) const {
-  return impl_->predict_batch(images, boxes, threads);
+                                                           std::span<const Rect> boxes, int threads,
+                                                           std::stop_token stop) const {
+  return impl_->predict_batch(images, boxes, threads, stop);
 }
 const Model& Predictor::model() const noexcept {
   return impl_->members().front();
@@ -414,8 +589,9 @@ Result Ensemble::predict(const ImageView& image, const Face& face) const {
   return impl_->predict(image, &face);
 }
 std::vector<Predictor::BatchItem> Ensemble::predict_batch(std::span<const ImageView> images,
-                                                          std::span<const Rect> boxes, int threads) const {
-  return impl_->predict_batch(images, boxes, threads);
+                                                          std::span<const Rect> boxes, int threads,
+                                                          std::stop_token stop) const {
+  return impl_->predict_batch(images, boxes, threads, stop);
 }
 const std::vector<Model>& Ensemble::members() const noexcept {
   return impl_->members();

@@ -4,11 +4,15 @@
 #include <chrono>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "liveness/ensemble.hpp"
 #include "liveness/roi.hpp"
+#include "model/parallel.hpp"
+#include "pipeline/cache.hpp"
+#include "pipeline/hash.hpp"
 
 namespace liveness {
 
@@ -20,21 +24,39 @@ class Pipeline {
   [[nodiscard]] Result predict(const ImageView& image, const Face* given) const;
   [[nodiscard]] Result predict(const ImageView& image, const Rect& box) const;
   [[nodiscard]] std::vector<Predictor::BatchItem> predict_batch(std::span<const ImageView> images,
-                                                                std::span<const Rect> boxes, int threads) const;
+                                                                std::span<const Rect> boxes, int threads,
+                                                                const std::stop_token& stop) const;
 
   [[nodiscard]] const std::vector<Model>& members() const noexcept { return members_; }
   [[nodiscard]] const Ensemble::Options& options() const noexcept { return options_; }
 
  private:
   class Laps;
-  [[nodiscard]] Result run(const ImageView& image, const Face* given) const;
+  // One picture of a face among those that are scored: its crop moved, mirrored, lighter or darker.
+  struct View {
+    int moved = -1;  // index for jittered(); negative: the box itself
+    bool mirrored = false;
+    float gain = 1;  // of the grey levels
+  };
+  [[nodiscard]] static std::vector<View> views(const Augmentation& augmentation);
+
+  // The face of a picture, or all of them.
+  [[nodiscard]] Result run(const ImageView& image, const Face* given, Laps& laps) const;
+  [[nodiscard]] Result answer(const ImageView& image, const Face* given) const;
   [[nodiscard]] FaceResult judge(const ImageView& image, const Face& face, const std::string& convention, bool several,
                                  Laps& laps) const;
-  // P(live) of every member for one box; `outside` grows to the largest share of a crop outside the frame. False, with
-  // `scores` undefined, where a member's box leaves the frame.
-  [[nodiscard]] bool score(const ImageView& image, const Rect& box, const std::string& convention,
+  // P(live) of every member for one view of a box; `outside` grows to the largest share of a crop outside the frame.
+  // False, with `scores` undefined, where a member's box leaves the frame.
+  [[nodiscard]] bool score(const ImageView& image, const Rect& box, const std::string& convention, const View& view,
                            std::vector<MemberScore>& scores, float& outside, Laps& laps) const;
+  // Scores the other views of a face, whose own scores are there, until the verdict is settled. False where the views'
+  // verdicts contradict each other.
+  [[nodiscard]] bool augment(const ImageView& image, const std::string& convention, FaceResult& face, Laps& laps) const;
   [[nodiscard]] MemberScore fuse_members(std::span<const MemberScore> scores) const;
+  // All that turns a picture into a result, for a cache.
+  [[nodiscard]] Bytes everything() const;
+  // What a cache knows a picture by.
+  [[nodiscard]] Hash key_of(const ImageView& image, const Face* given) const;
 
   std::vector<Model> members_;
   Ensemble::Options options_;
@@ -42,8 +64,11 @@ class Pipeline {
   std::vector<std::size_t> outputs_;   // index of member i's class scores among its graph outputs
   std::vector<Bounds> member_bounds_;  // each member's own
   Bounds bounds_;                      // of the fused score
+  std::vector<View> views_;            // the face as it is comes first
   std::string name_;
   std::optional<FaceDetector> detector_;
+  Hash identity_;            // with a cache: of all that turns a picture into a result
+  mutable Workers workers_;  // of batches without a pool
 };
 
 }  // namespace liveness

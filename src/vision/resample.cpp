@@ -17,6 +17,27 @@ Axis reaching(Axis axis) noexcept {
   return {axis.begin(), 1, axis.frame, axis.out, axis.border};
 }
 
+// The line of a crop that stands for `i`: its own edge repeats.
+int edge_line(const Axis& down, int i) noexcept {
+  return std::clamp(i, 0, down.length - 1);
+}
+
+// How a pass combines pixels: two neighbours along each axis, or as many as there are.
+struct Combination {
+  bool fir = false;
+  bool like_area = false;
+};
+Combination combination(ResizeFilter filter, const Axis& across, const Axis& down) noexcept {
+  const bool shrinks = across.length >= across.out && down.length >= down.out;
+  const bool halves = across.length == 2 * across.out && down.length == 2 * down.out;
+  return {filter == ResizeFilter::kLanczos || (filter == ResizeFilter::kArea && shrinks && !halves),
+          filter == ResizeFilter::kArea && !shrinks};
+}
+
+bool misses(const Region& r, Size frame) noexcept {
+  return r.x >= frame.width || r.y >= frame.height || r.x + r.width <= 0 || r.y + r.height <= 0;
+}
+
 // Rows of one frame as the filters read them: pixels of 1, 3 or 4 bytes, from the first column that is needed.
 class RowReader {
  public:
@@ -119,12 +140,11 @@ class Pass {
   }
 
   void run() {
-    const bool shrinks = across_.length >= across_.out && down_.length >= down_.out;
-    const bool halves = across_.length == 2 * across_.out && down_.length == 2 * down_.out;
-    if (job_.filter == ResizeFilter::kLanczos || (job_.filter == ResizeFilter::kArea && shrinks && !halves))
+    const Combination how = combination(job_.filter, across_, down_);
+    if (how.fir)
       fir();
     else
-      linear(job_.filter == ResizeFilter::kArea && !shrinks);
+      linear(how.like_area);
   }
 
  private:
@@ -239,8 +259,8 @@ class Pass {
     const Target t = target(0);
     kernels_.linear(scratch_.linear, scratch_.lines.data(), rows, t.mul, t.add, t.out, out_.row_stride);
   }
-  // The row of the frame at line i of the crop, whose own edge repeats.
-  [[nodiscard]] int line(int i) const noexcept { return down_.source(std::clamp(i, 0, down_.length - 1)); }
+  // The row of the frame at line i of the crop.
+  [[nodiscard]] int line(int i) const noexcept { return down_.source(edge_line(down_, i)); }
 
   // The part of the crop that lies outside the frame, from the part inside.
   void extend(const FirRow& row, float* buffer) const {
@@ -343,9 +363,7 @@ class Pass {
 }  // namespace
 
 void resample(const RoiKernels& kernels, const ImageView& image, const Resample& job, PlanarView out) {
-  const Region& r = job.region;
-  const bool misses = r.x >= image.width || r.y >= image.height || r.x + r.width <= 0 || r.y + r.height <= 0;
-  if (misses && job.border == BorderRule::kConstant) {
+  if (job.border == BorderRule::kConstant && misses(job.region, {image.width, image.height})) {
     for (int c = 0; c < (job.color == ColorOrder::kGray ? 1 : 3); ++c)
       for (int y = 0; y < job.out.height; ++y)
         std::fill_n(out.data + out.plane_stride * c + out.row_stride * y, job.out.width,
@@ -354,6 +372,22 @@ void resample(const RoiKernels& kernels, const ImageView& image, const Resample&
   }
   thread_local Scratch scratch;
   Pass(kernels, image, job, out, scratch).run();
+}
+
+void rows_read(Size frame, const Resample& job, Footprint& to) {
+  if (job.border == BorderRule::kConstant && misses(job.region, frame)) return;
+  const Axis across = reaching({job.region.x, job.region.width, frame.width, job.out.width, job.border});
+  const Axis down = reaching({job.region.y, job.region.height, frame.height, job.out.height, job.border});
+  const Combination how = combination(job.filter, across, down);
+  if (how.fir) {
+    for (int y = down.begin(); y < down.end(); ++y) to.add(y, across.begin(), across.end());
+    return;
+  }
+  thread_local LinearTaps taps;
+  linear_taps(down, Along::kColumn, how.like_area, taps);
+  for (const int index : taps.index)
+    for (const int i : {index, index + 1})
+      if (const int row = down.source(edge_line(down, i)); row >= 0) to.add(row, across.begin(), across.end());
 }
 
 }  // namespace liveness::vision

@@ -5,6 +5,7 @@
 #include "liveness/model.hpp"
 #include "liveness/roi.hpp"
 #include "liveness/types.hpp"
+#include "vision/footprint.hpp"
 #include "vision/roi_kernels.hpp"
 #include "vision/roi_tables.hpp"
 
@@ -24,5 +25,11 @@ struct Resample {
 
 // The image is checked, the job makes sense. Scratch belongs to the calling thread and is kept.
 void resample(const RoiKernels& kernels, const ImageView& image, const Resample& job, PlanarView out);
+
+// Adds the pixels of a frame of this size that resample() makes its result from.
+void rows_read(Size frame, const Resample& job, Footprint& to);
+
+// The pass that measure_quality makes over the part of a face's box that lies in the frame.
+[[nodiscard]] Resample quality_job(const Rect& box, Size frame);
 
 }  // namespace liveness::vision

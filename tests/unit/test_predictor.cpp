@@ -5,6 +5,7 @@
 #include <limits>
 #include <thread>
 
+#include "same_result.hpp"
 #include "tiny_models.hpp"
 
 using namespace liveness;
@@ -24,26 +25,6 @@ Predictor::Options with_detector() {
 // The score of a crop whose green channel has this mean, by the tiny network's rule.
 float expected(float green, const TinyPad& net = {}) {
   return 1 / (1 + std::exp(-(green - net.middle) * net.slope / net.temperature));
-}
-
-// Equal in everything but the times.
-bool same(const Result& a, const Result& b) {
-  const auto same_face = [](const FaceResult& x, const FaceResult& y) {
-    if (x.members.size() != y.members.size()) return false;
-    for (std::size_t i = 0; i < x.members.size(); ++i)
-      if (x.members[i].model != y.members[i].model || x.members[i].score != y.members[i].score ||
-          x.members[i].logit != y.members[i].logit)
-        return false;
-    return x.verdict == y.verdict && x.score == y.score && x.logit == y.logit && x.threshold == y.threshold &&
-           x.reasons == y.reasons && x.face.box.x == y.face.box.x && x.face.box.width == y.face.box.width &&
-           x.quality.sharpness == y.quality.sharpness && x.quality.luminance == y.quality.luminance;
-  };
-  if (a.faces.size() != b.faces.size() || a.verdict != b.verdict || a.score != b.score || a.logit != b.logit ||
-      a.reasons != b.reasons || a.model != b.model)
-    return false;
-  for (std::size_t i = 0; i < a.faces.size(); ++i)
-    if (!same_face(a.faces[i], b.faces[i])) return false;
-  return true;
 }
 
 template <class Call>
@@ -295,26 +276,6 @@ TEST_CASE("boxes are mapped from the convention that they come in") {
   check_error(Status::kUnsupported, "yunet", [&] { Predictor(tiny_model(package), o); });
 }
 
-TEST_CASE("a verdict that flips when the box moves a little is called unstable") {
-  Scene scene;
-  scene.paint(100, 100, 100, 100, 0, 180, 120, 20);  // all around is black, so a larger crop is less live
-  const Rect box{100, 100, 100, 100};
-  Predictor::Options o;
-  const float score = Predictor(tiny_pad(), o).predict(scene.view(), box).score;
-  o.threshold = score;
-  CHECK(Predictor(tiny_pad(), o).predict(scene.view(), box).verdict == Verdict::kLive);
-  o.stability_crops = 1;
-  Result r = Predictor(tiny_pad(), o).predict(scene.view(), box);
-  CHECK(r.reasons == mask(Reason::kUnstableCrop));
-  CHECK(r.verdict == Verdict::kUncertain);
-  CHECK(r.score == score);
-  o.threshold = 0.01F;
-  o.stability_crops = kJitterCount;
-  r = Predictor(tiny_pad(), o).predict(scene.view(), box);
-  CHECK(r.reasons == kNone);
-  CHECK(r.verdict == Verdict::kLive);
-}
-
 TEST_CASE("the jittered boxes are different, and none is the box itself") {
   const Rect box{10, 20, 100, 200};
   for (int i = 0; i < kJitterCount; ++i) {
@@ -342,7 +303,7 @@ TEST_CASE("a batch gives what single calls give, whatever the number of threads,
   views[11].stride = 3;
   auto o = with_detector();
   o.all_faces = true;
-  o.stability_crops = 3;
+  o.augmentation = {3, true, 0.2F, 0};
   const Predictor predictor(tiny_pad(), o);
   for (const int threads : {1, 2, 5, 64}) {
     const auto items = predictor.predict_batch(views, {}, threads);
@@ -370,7 +331,7 @@ TEST_CASE("a batch gives what single calls give, whatever the number of threads,
   boxes.pop_back();
   check_error(Status::kInvalidArgument, "boxes: 22 for 23 images",
               [&] { (void)predictor.predict_batch(views, boxes); });
-  check_error(Status::kInvalidArgument, "threads", [&] { (void)predictor.predict_batch(views, {}, 0); });
+  check_error(Status::kInvalidArgument, "threads", [&] { (void)predictor.predict_batch(views, {}, -1); });
 }
 
 TEST_CASE("eight threads on one predictor: ten thousand predictions equal those of one thread") {
@@ -407,7 +368,7 @@ TEST_CASE("the profiler sees every stage, and counts frames, faces and empty pic
   Profiler profiler;
   auto o = with_detector();
   o.profiler = &profiler;
-  o.stability_crops = 2;
+  o.augmentation.crops = 2;
   const Predictor predictor(tiny_pad(), o);
   Scene scene;
   scene.face(2, 2, 150);
@@ -435,8 +396,11 @@ TEST_CASE("bad options are refused by name") {
           [](auto& o) { o.profile = "loose"; });
   refused("threshold: expected 0 to 1, got 1.5", [](auto& o) { o.threshold = 1.5F; });
   refused("threshold: expected 0 to 1, got nan", [](auto& o) { o.threshold = kNaN; });
-  refused("stability_crops", [](auto& o) { o.stability_crops = -1; });
-  refused("stability_crops", [](auto& o) { o.stability_crops = kJitterCount + 1; });
+  refused("augmentation.crops: expected 0 to 26, got -1", [](auto& o) { o.augmentation.crops = -1; });
+  refused("augmentation.crops", [](auto& o) { o.augmentation.crops = kJitterCount + 1; });
+  refused("augmentation.brightness", [](auto& o) { o.augmentation.brightness = 1; });
+  refused("augmentation.brightness", [](auto& o) { o.augmentation.brightness = kNaN; });
+  refused("augmentation.settled", [](auto& o) { o.augmentation.settled = -1; });
   refused("abstain", [](auto& o) { o.abstain = 1U << 20; });
   refused("limits.max_yaw", [](auto& o) { o.limits.max_yaw = kNaN; });
   refused("limits.min_face_pixels", [](auto& o) { o.limits.min_face_pixels = -1; });
