@@ -135,12 +135,11 @@ void transform(bool mirrored, float gain, const InputContract& input, const Plan
     const auto channel = static_cast<std::size_t>(c);
     const float black = (input.low - input.mean[channel]) / input.std[channel];
     const float white = (input.high - input.mean[channel]) / input.std[channel];
-    const auto [least, most] = std::minmax(black, white);
     for (int y = 0; y < input.height; ++y) {
       float* const row = planes.data + c * planes.plane_stride + y * planes.row_stride;
       if (mirrored) std::reverse(row, row + input.width);
       if (gain == 1) continue;
-      for (int x = 0; x < input.width; ++x) row[x] = std::clamp(black + (row[x] - black) * gain, least, most);
+      for (int x = 0; x < input.width; ++x) row[x] = std::clamp(black + (row[x] - black) * gain, black, white);
     }
   }
 }
