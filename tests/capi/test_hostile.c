@@ -85,7 +85,7 @@ static void nulls(void) {
   images[0] = &image;
   CHECK_FAILS(liveness_predictor_predict_batch(predictor, images, NULL, 1, 1, results), INVALID, "results[0] is NULL");
   results[0] = result;
-  CHECK_FAILS(liveness_predictor_predict_batch(predictor, images, NULL, 1, 0, results), INVALID, "threads");
+  CHECK_FAILS(liveness_predictor_predict_batch(predictor, images, NULL, 1, -1, results), INVALID, "threads");
   CHECK_FAILS(liveness_predictor_predict_batch(predictor, images, NULL, 1, -1, results), INVALID, "threads");
 
   CHECK_FAILS(liveness_result_create(NULL), INVALID, "result is NULL");
@@ -278,8 +278,8 @@ static void bad_options(void) {
   BAD_PREDICTOR(o.threshold = (float)NAN, INVALID, "threshold");
   BAD_PREDICTOR(o.disagreement = (float)NAN, INVALID, "disagreement");
   BAD_PREDICTOR(o.abstain = 1u << 9, INVALID, "options.abstain");
-  BAD_PREDICTOR(o.stability_crops = -1, INVALID, "stability_crops");
-  BAD_PREDICTOR(o.stability_crops = INT_MAX, INVALID, "stability_crops");
+  BAD_PREDICTOR(o.stability_crops = -1, INVALID, "crops");
+  BAD_PREDICTOR(o.stability_crops = INT_MAX, INVALID, "crops");
   BAD_PREDICTOR(o.reserved = 1, INVALID, "options.reserved");
   BAD_PREDICTOR((o.fusion = LIVENESS_FUSION_WEIGHTED, o.weights = weights), INVALID, "weight");
   BAD_PREDICTOR(o.fusion = LIVENESS_FUSION_WEIGHTED, INVALID, "weight");

@@ -80,7 +80,7 @@ def test_options(tiny):
         ({"threshold": 1.5}, "threshold"),
         ({"threshold": float("nan")}, "threshold"),
         ({"profile": "sloppy"}, "sloppy"),
-        ({"stability_crops": -1}, "stability_crops"),
+        ({"stability_crops": -1}, "crops"),
         ({"detection": liveness.DetectorOptions(max_faces=0)}, "max_faces"),
         ({"detection": liveness.DetectorOptions(score_threshold=-1)}, "score_threshold"),
     ],
@@ -122,7 +122,7 @@ def test_batch_equals_single_calls(predictor):
     with pytest.raises(ValueError, match="boxes"):
         predictor.predict_batch(frames, color="bgr", boxes=[BOX])
     with pytest.raises(ValueError, match="threads"):
-        predictor.predict_batch(frames, color="bgr", threads=0)
+        predictor.predict_batch(frames, color="bgr", threads=-1)
     assert predictor.predict_batch([], color="bgr") == []
 
 
