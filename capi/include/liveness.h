@@ -55,8 +55,8 @@
  *   part that this library does not know is all zero. Anything else is ABI_MISMATCH, which every function that takes
  *   such a struct may return. liveness_point_t and liveness_rect_t never change.
  * - Threads. Functions that take a const handle may be called on one handle by any number of threads at once. Those
- * that take a handle that is not const need it to themselves, and so does destroying it. Profilers are the exception:
- * all their functions but destroy may be called at any time.
+ * that take a handle that is not const need it to themselves, and so does destroying it. Profilers, caches and pools
+ * are the exception: all their functions but destroy may be called at any time.
  * - Text is UTF-8 and ends with a zero byte.
  * - Enumerations are int32_t with names, so that they have one size everywhere. A value outside of one is
  *   INVALID_ARGUMENT. Values are never renumbered; new ones may come.
@@ -505,6 +505,58 @@ LIVENESS_CHECKED liveness_status_t liveness_governor_update(liveness_governor_t*
 LIVENESS_CHECKED liveness_status_t liveness_governor_why(const liveness_governor_t* governor, char* text,
                                                          size_t capacity, size_t* size) LIVENESS_NOEXCEPT;
 
+/* ---- caches, pools, views ---- */
+
+/* Keeps results of pictures that were seen before: give it to predictors by their options; one may serve several. The
+ * key is a 128-bit hash of every pixel that anybody reads, of the box where it is given, of the models and of every
+ * option that changes a result. Errors are not kept. */
+typedef struct liveness_cache_t liveness_cache_t;
+
+/* bytes: at least 1; results are kept while they fit, the least recently used goes first. time_to_live_ms: older
+ * results are not used any more; 0: they do not age. INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_cache_create(uint64_t bytes, int64_t time_to_live_ms,
+                                                         liveness_cache_t** cache) LIVENESS_NOEXCEPT;
+
+/* `cache` may be NULL. Predictors that were given it go on using it. */
+LIVENESS_API void liveness_cache_destroy(liveness_cache_t* cache) LIVENESS_NOEXCEPT;
+
+/* One figure: "hits", "misses", "evictions" (results that made room for others, or were too old), "entries" and "bytes"
+ * that are there now. More keys may come. INVALID_ARGUMENT, NOT_FOUND (no such key). */
+LIVENESS_CHECKED liveness_status_t liveness_cache_get(const liveness_cache_t* cache, const char* key,
+                                                      double* value) LIVENESS_NOEXCEPT;
+
+/* Keeps no more than so many bytes of what is there now; 0: nothing. INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_cache_shrink(liveness_cache_t* cache, uint64_t bytes) LIVENESS_NOEXCEPT;
+
+/* Threads that batches are worked on: give it to predictors by their options; one may serve several. */
+typedef struct liveness_pool_t liveness_pool_t;
+
+/* threads: pictures at a time, 1 to 1024, the one on the calling thread included. INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_pool_create(int32_t threads, liveness_pool_t** pool) LIVENESS_NOEXCEPT;
+
+/* `pool` may be NULL. Predictors that were given it go on using it; the threads end with the last of them. */
+LIVENESS_API void liveness_pool_destroy(liveness_pool_t* pool) LIVENESS_NOEXCEPT;
+
+/* Ends the batches that run on it early: pictures that were not begun become CANCELLED. Later batches are not affected.
+ * INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_pool_cancel(liveness_pool_t* pool) LIVENESS_NOEXCEPT;
+
+/* Other views of a face that are scored too (test-time augmentation). The log-odds of each model are averaged over the
+ * views; where one view is LIVE and another not, the face has LIVENESS_REASON_UNSTABLE_CROP. A view costs a pass a
+ * model. */
+typedef struct liveness_augmentation_t {
+  uint32_t struct_size;
+  int32_t crops;    /* 0 to 26; default 0: boxes scaled by up to +-10 % and shifted by up to +-5 % */
+  int32_t flip;     /* 1: mirrored left to right; default 0 */
+  float brightness; /* 0 to 0.9: two views whose grey levels are multiplied by 1 - this and 1 + this; default 0: none */
+  float settled; /* default 3; from the third view on, no more are scored when the mean of the log-odds is more than so
+                    many standard errors away from both bounds, or a reason makes the face UNCERTAIN anyway. 0: all
+                    views are scored */
+} liveness_augmentation_t;
+
+/* Defaults. `size`: sizeof(liveness_augmentation_t). Cannot fail. */
+LIVENESS_API void liveness_augmentation_init(liveness_augmentation_t* augmentation, size_t size) LIVENESS_NOEXCEPT;
+
 /* ---- predictor ---- */
 
 /* One PAD network or several, with or without a detector. Immutable. */
@@ -549,8 +601,11 @@ typedef struct liveness_predictor_options_t {
   float disagreement;         /* default 0.6: difference of the models' P(live) from which they disagree */
   liveness_reasons_t abstain; /* turn LIVE or SPOOF into UNCERTAIN; default: all but AT_BORDER and SEVERAL_FACES */
   int32_t all_faces;          /* default 0: only the largest face is scored; 1: all of them */
-  int32_t stability_crops;    /* default 0; extra crops, shifted and scaled a little, that must give the same verdict */
-  int32_t reserved;           /* 0 */
+  int32_t stability_crops; /* default 0; stands for an `augmentation` with so many crops, and is 0 where one is given */
+  int32_t reserved;        /* 0 */
+  const liveness_augmentation_t* augmentation; /* default NULL: the face as it is */
+  liveness_cache_t* cache;                     /* default NULL: every picture is scored */
+  liveness_pool_t* pool; /* for batches; default NULL: threads of the predictor's own, kept between calls */
 } liveness_predictor_options_t;
 
 /* Defaults. `size`: sizeof(liveness_predictor_options_t). Cannot fail. */
@@ -584,11 +639,11 @@ LIVENESS_CHECKED liveness_status_t liveness_predictor_predict(const liveness_pre
                                                               const liveness_face_t* face,
                                                               liveness_result_t* result) LIVENESS_NOEXCEPT;
 
-/* Scores `count` pictures, `threads` (at least 1) at a time; equal to single calls. `boxes`: one a picture, or NULL:
- * then the detector finds the faces. results[i] gets picture i's outcome; where a picture failed, reading results[i]
- * returns its status and message, and the others are not touched by that. The results must be distinct. `images` and
- * `results` may be NULL if count is 0. INVALID_ARGUMENT (a NULL, threads), INVALID_STATE (no boxes, no
- * detector). */
+/* Scores `count` pictures, at most `threads` at a time (0: as many as the pool has, 1 without a pool); equal to single
+ * calls. `boxes`: one a picture, or NULL: then the detector finds the faces. results[i] gets picture i's outcome; where
+ * a picture failed (or was not begun before liveness_pool_cancel(): CANCELLED), reading results[i] returns its status
+ * and message, and the others are not touched by that. The results must be distinct. `images` and `results` may be NULL
+ * if count is 0. INVALID_ARGUMENT (a NULL, threads), INVALID_STATE (no boxes, no detector). */
 LIVENESS_CHECKED liveness_status_t liveness_predictor_predict_batch(
     const liveness_predictor_t* predictor, const liveness_image_t* const* images, const liveness_rect_t* boxes,
     size_t count, int32_t threads, liveness_result_t* const* results) LIVENESS_NOEXCEPT;
@@ -602,7 +657,7 @@ typedef struct liveness_summary_t {
   float threshold; /* the score that LIVE takes */
   liveness_reasons_t reasons;
   uint32_t face_count; /* scored faces; the deciding one is 0 */
-  int32_t reserved;    /* 0 */
+  int32_t from_cache;  /* 1: was scored before, `total_ms` is the time of looking it up; else 0 */
   double detect_ms;    /* wall time, milliseconds */
   double roi_ms;
   double infer_ms;
@@ -639,6 +694,8 @@ typedef struct liveness_face_result_t {
   float yaw;          /* degrees, positive to the person's left; 0 without landmarks */
   float pitch;        /* degrees, positive up */
   float roll;         /* degrees in the image plane, positive clockwise as seen in the picture */
+  float spread;       /* standard deviation of the views' log-odds; 0 for one view */
+  uint32_t views;     /* pictures of the face that were scored: 1, and those of the augmentation */
 } liveness_face_result_t;
 
 /* Makes an empty struct to be filled, verdict UNCERTAIN. `size`: sizeof(liveness_face_result_t). Cannot fail. */

@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "handles.hpp"
+
 namespace liveness::capi {
 
 // The enumerations are the same numbers on both sides, so that converting is a cast after a range check.
@@ -80,7 +82,8 @@ static_assert(sizeof(liveness_detector_options_t) == 20 && offsetof(liveness_det
 static_assert(sizeof(liveness_quality_limits_t) == 32 && offsetof(liveness_quality_limits_t, max_pitch) == 28);
 static_assert(sizeof(liveness_face_t) == 68 && offsetof(liveness_face_t, score) == 64);
 static_assert(sizeof(liveness_crop_t) == 24 && offsetof(liveness_crop_t, region) == 8);
-static_assert(sizeof(liveness_face_result_t) == 128 && offsetof(liveness_face_result_t, roll) == 124);
+static_assert(sizeof(liveness_augmentation_t) == 20 && offsetof(liveness_augmentation_t, settled) == 16);
+static_assert(sizeof(liveness_face_result_t) == 136 && offsetof(liveness_face_result_t, views) == 132);
 static_assert(sizeof(liveness_summary_t) == 64 && offsetof(liveness_summary_t, total_ms) == 56);
 static_assert(sizeof(liveness_model_info_t) == 96 && offsetof(liveness_model_info_t, workspace_bytes) == 56 &&
               offsetof(liveness_model_info_t, reserved) == 92);
@@ -90,7 +93,7 @@ static_assert(sizeof(void*) != 8 ||
               (sizeof(liveness_model_options_t) == 56 && offsetof(liveness_model_options_t, contract) == 16 &&
                offsetof(liveness_model_options_t, reserved2) == 52));
 static_assert(sizeof(void*) != 8 ||
-              (sizeof(liveness_predictor_options_t) == 88 && offsetof(liveness_predictor_options_t, reserved) == 84));
+              (sizeof(liveness_predictor_options_t) == 112 && offsetof(liveness_predictor_options_t, pool) == 104));
 
 namespace {
 
@@ -154,6 +157,11 @@ liveness_quality_limits_t default_quality_limits() noexcept {
           d.max_pitch};
 }
 
+liveness_augmentation_t default_augmentation() noexcept {
+  const Augmentation d;
+  return {sizeof(liveness_augmentation_t), d.crops, d.flip ? 1 : 0, d.brightness, d.settled};
+}
+
 liveness_predictor_options_t default_predictor_options() noexcept {
   const Ensemble::Options d;
   liveness_predictor_options_t c{};
@@ -165,7 +173,6 @@ liveness_predictor_options_t default_predictor_options() noexcept {
   c.disagreement = d.disagreement;
   c.abstain = d.abstain;
   c.all_faces = d.all_faces ? 1 : 0;
-  c.stability_crops = d.augmentation.crops;
   return c;
 }
 
@@ -216,6 +223,12 @@ QualityLimits from_c(const liveness_quality_limits_t* limits) {
   return l;
 }
 
+Augmentation from_c(const liveness_augmentation_t* augmentation) {
+  const auto c =
+      augmentation == nullptr ? default_augmentation() : read(augmentation, default_augmentation(), "augmentation");
+  return {c.crops, c.flip != 0, c.brightness, c.settled};
+}
+
 Ensemble::Options from_c(const liveness_predictor_options_t& c, std::size_t models) {
   check_reserved(c.reserved, "options.reserved");
   Ensemble::Options o;
@@ -232,7 +245,15 @@ Ensemble::Options from_c(const liveness_predictor_options_t& c, std::size_t mode
          "options.abstain is " + std::to_string(c.abstain) + ": holds a bit that is no reason");
   o.abstain = c.abstain;
   o.all_faces = c.all_faces != 0;
-  o.augmentation.crops = c.stability_crops;
+  o.augmentation = from_c(c.augmentation);
+  if (c.stability_crops != 0) {
+    if (c.augmentation != nullptr)
+      fail(Status::kInvalidArgument, "options.stability_crops is " + std::to_string(c.stability_crops) +
+                                         ", but there is an augmentation, which has crops of its own");
+    o.augmentation.crops = c.stability_crops;
+  }
+  if (c.cache != nullptr) o.cache = c.cache->cache;
+  if (c.pool != nullptr) o.pool = c.pool->pool;
   return o;
 }
 
@@ -297,6 +318,8 @@ liveness_face_result_t to_c(const FaceResult& face) noexcept {
   c.yaw = face.quality.yaw;
   c.pitch = face.quality.pitch;
   c.roll = face.quality.roll;
+  c.spread = face.spread;
+  c.views = static_cast<std::uint32_t>(face.views);
   return c;
 }
 
@@ -309,6 +332,7 @@ liveness_summary_t to_c(const Result& result) noexcept {
   c.threshold = result.threshold;
   c.reasons = result.reasons;
   c.face_count = static_cast<std::uint32_t>(result.faces.size());
+  c.from_cache = result.from_cache ? 1 : 0;
   c.detect_ms = result.time.detect;
   c.roi_ms = result.time.roi;
   c.infer_ms = result.time.infer;

@@ -106,6 +106,7 @@ void init(T* to, std::size_t size, const T& defaults) noexcept {
 [[nodiscard]] liveness_model_options_t default_model_options() noexcept;
 [[nodiscard]] liveness_detector_options_t default_detector_options() noexcept;
 [[nodiscard]] liveness_quality_limits_t default_quality_limits() noexcept;
+[[nodiscard]] liveness_augmentation_t default_augmentation() noexcept;
 [[nodiscard]] liveness_predictor_options_t default_predictor_options() noexcept;
 [[nodiscard]] liveness_face_t default_face() noexcept;
 
@@ -113,6 +114,7 @@ void init(T* to, std::size_t size, const T& defaults) noexcept {
 [[nodiscard]] Model::Options from_c(const liveness_model_options_t* options);
 [[nodiscard]] FaceDetector::Options from_c(const liveness_detector_options_t* options);
 [[nodiscard]] QualityLimits from_c(const liveness_quality_limits_t* limits);
+[[nodiscard]] Augmentation from_c(const liveness_augmentation_t* augmentation);
 // `profiler` stays null: who co-owns it is the caller's business.
 [[nodiscard]] Ensemble::Options from_c(const liveness_predictor_options_t& options, std::size_t models);
 [[nodiscard]] ImageView from_c(const liveness_image_t* image);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "liveness.h"
+#include "liveness/cache.hpp"
 #include "liveness/detector.hpp"
 #include "liveness/ensemble.hpp"
 #include "liveness/model.hpp"
@@ -16,6 +17,7 @@
 #include "liveness/profiler.hpp"
 #include "liveness/resources.hpp"
 #include "liveness/roi.hpp"
+#include "liveness/worker_pool.hpp"
 
 struct liveness_model_t {
   liveness::Model model;
@@ -28,6 +30,15 @@ struct liveness_detector_t {
 // Shared, so that it outlives the predictors that record into it.
 struct liveness_profiler_t {
   std::shared_ptr<liveness::Profiler> profiler;
+};
+
+// Shared with the predictors that use them.
+struct liveness_cache_t {
+  std::shared_ptr<liveness::PredictionCache> cache;
+};
+
+struct liveness_pool_t {
+  std::shared_ptr<liveness::WorkerPool> pool;
 };
 
 struct liveness_predictor_t {

@@ -143,6 +143,10 @@ void liveness_quality_limits_init(liveness_quality_limits_t* limits, size_t size
   init(limits, size, default_quality_limits());
 }
 
+void liveness_augmentation_init(liveness_augmentation_t* augmentation, size_t size) noexcept {
+  init(augmentation, size, default_augmentation());
+}
+
 void liveness_predictor_options_init(liveness_predictor_options_t* options, size_t size) noexcept {
   init(options, size, default_predictor_options());
 }

@@ -31,7 +31,7 @@ class PredictionCache {
     std::size_t bytes = 0;        ///< and what they take
   };
 
-  /// Throws Error(kInvalidArgument) where `bytes` is 0 or the time negative.
+  /// Throws Error(kInvalidArgument) where `bytes` is 0, the time negative or longer than ten years.
   explicit PredictionCache(const Options& options);
   PredictionCache() : PredictionCache(Options()) {}
   ~PredictionCache();

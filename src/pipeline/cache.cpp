@@ -26,9 +26,10 @@ std::size_t bytes_of(const Result& result) {
 
 PredictionCache::Impl::Impl(const Options& options) : options_(options), hash_(hash_function(default_isa())) {
   if (options_.bytes == 0) throw Error(Status::kInvalidArgument, "bytes: expected at least 1, got 0");
-  if (options_.time_to_live.count() < 0)
-    throw Error(Status::kInvalidArgument, "time_to_live: expected no negative time, got " +
-                                              std::to_string(options_.time_to_live.count()) + " ms");
+  constexpr std::chrono::milliseconds kLongest = std::chrono::days(3650);  // more would not fit the clock's unit
+  if (options_.time_to_live.count() < 0 || options_.time_to_live > kLongest)
+    throw Error(Status::kInvalidArgument, "time_to_live: expected 0 to " + std::to_string(kLongest.count()) +
+                                              " ms, got " + std::to_string(options_.time_to_live.count()));
   std::random_device random;
   for (std::size_t i = 0; i < secret_.size(); i += sizeof(unsigned)) {
     const unsigned bits = random();
