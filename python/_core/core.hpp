@@ -7,6 +7,7 @@
 #include <pybind11/stl.h>
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,6 +58,7 @@ void register_roi(py::module_& m);
 void register_detector(py::module_& m);
 void register_profiler(py::module_& m);
 void register_resources(py::module_& m);
+void register_cache(py::module_& m);
 void register_predictor(py::module_& m);
 
 }  // namespace liveness::python

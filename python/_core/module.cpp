@@ -10,5 +10,6 @@ PYBIND11_MODULE(_core, m) {
   register_detector(m);
   register_profiler(m);
   register_resources(m);
+  register_cache(m);
   register_predictor(m);
 }

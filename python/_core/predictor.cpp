@@ -14,14 +14,14 @@ py::tuple to_python(const FaceResult& f) {
   return py::make_tuple(to_tuple(f.face), static_cast<int>(f.verdict), f.score, f.logit, f.threshold, members,
                         py::make_tuple(q.face_pixels, q.sharpness, q.luminance, q.overexposed, q.underexposed,
                                        q.outside, q.yaw, q.pitch, q.roll),
-                        f.reasons);
+                        f.reasons, f.views, f.spread);
 }
 
 py::tuple to_python(const Result& r) {
   py::list faces;
   for (const auto& f : r.faces) faces.append(to_python(f));
   return py::make_tuple(static_cast<int>(r.verdict), r.score, r.logit, r.threshold, r.reasons, faces, r.model,
-                        py::make_tuple(r.time.detect, r.time.roi, r.time.infer, r.time.total));
+                        py::make_tuple(r.time.detect, r.time.roi, r.time.infer, r.time.total), r.from_cache);
 }
 
 // Keys are the names of the fields in C++; the public layer gives all of them.
@@ -36,15 +36,16 @@ Ensemble::Options to_options(const py::dict& d, Profiler* profiler) {
   o.limits = {l[0], l[1], l[2], l[3], l[4], l[5], l[6]};
   o.abstain = d["abstain"].cast<ReasonMask>();
   o.all_faces = d["all_faces"].cast<bool>();
-  o.augmentation.crops = d["stability_crops"].cast<int>();
+  const auto [crops, flip, brightness, settled] = d["augmentation"].cast<std::tuple<int, bool, float, float>>();
+  o.augmentation = {crops, flip, brightness, settled};
+  o.cache = d["cache"].cast<std::shared_ptr<PredictionCache>>();
+  o.pool = d["pool"].cast<std::shared_ptr<WorkerPool>>();
   o.profiler = profiler;
-  if (d.contains("fusion")) {
-    const int fusion = d["fusion"].cast<int>();
-    if (fusion < 0 || fusion >= kFusionCount) fail("fusion is " + std::to_string(fusion) + ", which is none");
-    o.fusion = static_cast<Fusion>(fusion);
-    o.weights = d["weights"].cast<std::vector<float>>();
-    o.disagreement = d["disagreement"].cast<float>();
-  }
+  const int fusion = d["fusion"].cast<int>();
+  if (fusion < 0 || fusion >= kFusionCount) fail("fusion is " + std::to_string(fusion) + ", which is none");
+  o.fusion = static_cast<Fusion>(fusion);
+  o.weights = d["weights"].cast<std::vector<float>>();
+  o.disagreement = d["disagreement"].cast<float>();
   return o;
 }
 

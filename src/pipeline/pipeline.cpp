@@ -234,6 +234,9 @@ Bytes Pipeline::everything() const {
   const auto add_model = [&b](const Model& m) {
     b.add(m.info().identity);
     b.add(m.info().isa);
+    b.add(m.info().backend);
+    b.add(m.info().precision);
+    b.add(m.info().device);
   };
   const auto add_bounds = [&b](const Bounds& bounds) {
     b.add(bounds.live);

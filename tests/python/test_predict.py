@@ -80,7 +80,7 @@ def test_options(tiny):
         ({"threshold": 1.5}, "threshold"),
         ({"threshold": float("nan")}, "threshold"),
         ({"profile": "sloppy"}, "sloppy"),
-        ({"stability_crops": -1}, "crops"),
+        ({"augmentation": liveness.Augmentation(crops=-1)}, "crops"),
         ({"detection": liveness.DetectorOptions(max_faces=0)}, "max_faces"),
         ({"detection": liveness.DetectorOptions(score_threshold=-1)}, "score_threshold"),
     ],

@@ -8,6 +8,7 @@
 """
 
 from liveness import _core
+from liveness._cache import CacheStatistics, PredictionCache, WorkerPool
 from liveness._errors import (
     CancelledError,
     ConfigInvalidError,
@@ -24,14 +25,16 @@ from liveness._errors import (
     UnsupportedError,
 )
 from liveness._model import Crop, Model, RoiProcessor, available_isas, convert
-from liveness._predictor import Ensemble, FaceDetector, Predictor, Profiler
+from liveness._predictor import Ensemble, EnsembleOptions, FaceDetector, Predictor, PredictorOptions, Profiler
 from liveness._resources import Governor, ResourceMonitor, ResourceUsage, Workload
 from liveness._types import (
     ABSTAIN,
+    Augmentation,
     Backend,
     BatchItem,
     Box,
     Color,
+    Decided,
     DetectorOptions,
     Face,
     FaceResult,
@@ -56,16 +59,20 @@ __version__: str = _core.version
 
 __all__ = [
     "ABSTAIN",
+    "Augmentation",
     "Backend",
     "BatchItem",
     "Box",
+    "CacheStatistics",
     "CancelledError",
     "Color",
     "ConfigInvalidError",
     "Crop",
+    "Decided",
     "DetectorOptions",
     "DeviceUnavailableError",
     "Ensemble",
+    "EnsembleOptions",
     "Face",
     "FaceDetector",
     "FaceResult",
@@ -86,7 +93,9 @@ __all__ = [
     "OutOfMemoryError",
     "Point",
     "Precision",
+    "PredictionCache",
     "Predictor",
+    "PredictorOptions",
     "Profiler",
     "Quality",
     "QualityLimits",
@@ -101,6 +110,7 @@ __all__ = [
     "Times",
     "UnsupportedError",
     "Verdict",
+    "WorkerPool",
     "Workload",
     "available_isas",
     "convert",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from liveness import _core
+from liveness._cache import PredictionCache, WorkerPool
 from liveness._errors import NotFoundError, error_of
 from liveness._handle import Handle
 from liveness._model import Model
 from liveness._types import (
     ABSTAIN,
+    Augmentation,
     BatchItem,
     Box,
     Color,
@@ -27,6 +29,9 @@ from liveness._types import (
     face_from,
     result_from,
 )
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # of typing from Python 3.11 on
 
 Image = npt.NDArray[np.uint8]
 
@@ -90,11 +95,12 @@ class _Scorer(Handle[Any]):
         *,
         color: Color,
         boxes: Sequence[Sequence[float]] | None = None,
-        threads: int = 1,
+        threads: int = 0,
     ) -> list[BatchItem]:
         """Scores pictures, `threads` at a time; equal to single calls. A picture that fails costs its own item only.
 
         :param boxes: one a picture; None: the detector finds the faces
+        :param threads: 0: as many as the pool has, without one 1
         """
         rects = None if boxes is None else [Box(*b) for b in boxes]
         return [
@@ -103,73 +109,63 @@ class _Scorer(Handle[Any]):
         ]
 
 
+class PredictorOptions(TypedDict, total=False):
+    """What :class:`Predictor` takes by name."""
+
+    detector: Model | None
+    """Finds the faces; without one every call must give the face."""
+    detection: DetectorOptions | None
+    profile: str
+    """Threshold profile of the package: strict, balanced (unless told), lenient."""
+    threshold: float | None
+    """0 to 1, replaces the profile: LIVE at or above it, SPOOF below."""
+    limits: QualityLimits | None
+    """Bounds beyond which a quality value becomes a reason."""
+    abstain: Reason
+    """Reasons that turn LIVE or SPOOF into UNCERTAIN; :data:`ABSTAIN` unless told."""
+    all_faces: bool
+    """Score all faces, not only the largest."""
+    augmentation: Augmentation | None
+    """Other views of a face that are scored too."""
+    box_convention: str
+    """Of the boxes that the caller gives; "yunet" unless told."""
+    cache: PredictionCache | None
+    """Answers pictures that were seen before."""
+    pool: WorkerPool | None
+    """For batches; None: threads of the predictor's own, kept between calls."""
+    profiler: Profiler | None
+
+
+class EnsembleOptions(PredictorOptions, total=False):
+    """What :class:`Ensemble` takes by name."""
+
+    fusion: Fusion
+    """How the scores of the models become one; the mean unless told."""
+    weights: Sequence[float]
+    """For Fusion.WEIGHTED: one a model, none negative, sum above 0."""
+    disagreement: float
+    """Difference of the models' P(live) from which they disagree; 0.6 unless told."""
+
+
 class Predictor(_Scorer):
     """One PAD model, with or without a detector. Immutable; any number of threads may use it at once.
 
-    :param detector: a detector model; without one every call must give the face
-    :param profile: threshold profile of the package: strict, balanced, lenient
-    :param threshold: 0 to 1, replaces the profile: LIVE at or above it, SPOOF below
-    :param limits: bounds beyond which a quality value becomes a reason
-    :param abstain: reasons that turn LIVE or SPOOF into UNCERTAIN
-    :param all_faces: score all faces, not only the largest
-    :param stability_crops: extra crops, shifted and scaled a little, that must give the same verdict
-    :param box_convention: of the boxes that the caller gives
+    Options are those of :class:`PredictorOptions`: detector, detection, profile, threshold, limits, abstain, all_faces,
+    augmentation, box_convention, cache, pool, profiler.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        *,
-        detector: Model | None = None,
-        detection: DetectorOptions | None = None,
-        profile: str = "balanced",
-        threshold: float | None = None,
-        limits: QualityLimits | None = None,
-        abstain: Reason = ABSTAIN,
-        all_faces: bool = False,
-        stability_crops: int = 0,
-        box_convention: str = "yunet",
-        profiler: Profiler | None = None,
-    ) -> None:
-        options = _options(
-            detector, detection, profile, threshold, limits, abstain, all_faces, stability_crops, box_convention
-        )
-        super().__init__(_core.Predictor(model._core, options, _profiler(profiler)))
+    def __init__(self, model: Model, **options: Unpack[PredictorOptions]) -> None:
+        super().__init__(_core.Predictor(model._core, *_options(PredictorOptions, options)))
 
 
 class Ensemble(_Scorer):
     """Several PAD models, one verdict: they share one detection and one pass over the pixels a face.
 
-    :param fusion: how the scores of the models become one
-    :param weights: for Fusion.WEIGHTED: one a model, none negative, sum above 0
-    :param disagreement: difference of the models' P(live) from which they disagree
-
-    The other parameters are those of :class:`Predictor`.
+    Options are those of :class:`EnsembleOptions`: fusion, weights, disagreement, and all of :class:`Predictor`.
     """
 
-    def __init__(
-        self,
-        models: Sequence[Model],
-        *,
-        fusion: Fusion = Fusion.MEAN,
-        weights: Sequence[float] = (),
-        disagreement: float = 0.6,
-        detector: Model | None = None,
-        detection: DetectorOptions | None = None,
-        profile: str = "balanced",
-        threshold: float | None = None,
-        limits: QualityLimits | None = None,
-        abstain: Reason = ABSTAIN,
-        all_faces: bool = False,
-        stability_crops: int = 0,
-        box_convention: str = "yunet",
-        profiler: Profiler | None = None,
-    ) -> None:
-        options = _options(
-            detector, detection, profile, threshold, limits, abstain, all_faces, stability_crops, box_convention
-        )
-        options |= {"fusion": int(fusion), "weights": list(weights), "disagreement": disagreement}
-        super().__init__(_core.Ensemble([m._core for m in models], options, _profiler(profiler)))
+    def __init__(self, models: Sequence[Model], **options: Unpack[EnsembleOptions]) -> None:
+        super().__init__(_core.Ensemble([m._core for m in models], *_options(EnsembleOptions, options)))
 
 
 def _face(face: Face | Sequence[float] | None) -> Any:
@@ -185,30 +181,33 @@ def _detection(options: DetectorOptions | None) -> tuple[float | None, float | N
     return o.score_threshold, o.nms_iou, o.max_faces, o.min_face
 
 
-def _profiler(profiler: Profiler | None) -> _core.Profiler | None:
-    return None if profiler is None else profiler._core
+def _options(known: Any, given: Any) -> tuple[dict[str, Any], _core.Profiler | None]:
+    """All options as the compiled module takes them, and the profiler."""
+    for name in given:
+        if name not in known.__annotations__:
+            raise TypeError(f"{name!r} is no option; there are {', '.join(known.__annotations__)}")
+    o: EnsembleOptions = given
+    bounds = o.get("limits") or QualityLimits()
+    views = o.get("augmentation") or Augmentation()
 
+    def core(name: Literal["detector", "cache", "pool", "profiler"]) -> Any:
+        value = o.get(name)
+        return None if value is None else value._core
 
-def _options(
-    detector: Model | None,
-    detection: DetectorOptions | None,
-    profile: str,
-    threshold: float | None,
-    limits: QualityLimits | None,
-    abstain: Reason,
-    all_faces: bool,
-    stability_crops: int,
-    box_convention: str,
-) -> dict[str, Any]:
-    bounds = limits or QualityLimits()
-    return {
-        "detector": None if detector is None else detector._core,
-        "detection": _detection(detection),
-        "profile": profile,
-        "threshold": threshold,
+    options = {
+        "detector": core("detector"),
+        "detection": _detection(o.get("detection")),
+        "profile": o.get("profile", "balanced"),
+        "threshold": o.get("threshold"),
         "limits": tuple(getattr(bounds, name) for name in QualityLimits.__slots__),
-        "abstain": int(abstain),
-        "all_faces": all_faces,
-        "stability_crops": stability_crops,
-        "box_convention": box_convention,
+        "abstain": int(o.get("abstain", ABSTAIN)),
+        "all_faces": o.get("all_faces", False),
+        "augmentation": (views.crops, views.flip, views.brightness, views.settled),
+        "box_convention": o.get("box_convention", "yunet"),
+        "cache": core("cache"),
+        "pool": core("pool"),
+        "fusion": int(o.get("fusion", Fusion.MEAN)),
+        "weights": list(o.get("weights", ())),
+        "disagreement": o.get("disagreement", 0.6),
     }
+    return options, core("profiler")

@@ -196,21 +196,47 @@ class MemberScore:
 
 
 @dataclass(frozen=True, slots=True)
-class FaceResult:
-    """What is known of one face."""
+class Augmentation:
+    """Other views of a face that are scored too. The log-odds of each model are averaged over the views; where one view
+    is LIVE and another not, the face has Reason.UNSTABLE_CROP. A view costs a pass a model."""
 
-    face: Face
+    crops: int = 0
+    """0 to 26 boxes scaled by up to +-10 % and shifted by up to +-5 %."""
+    flip: bool = False
+    """Mirrored left to right."""
+    brightness: float = 0.0
+    """0 to 0.9: two views whose grey levels are multiplied by 1 - this and 1 + this; 0: none."""
+    settled: float = 3.0
+    """From the third view on, no more are scored when the mean of the log-odds is more than so many standard errors away
+    from both bounds, or a reason makes the face UNCERTAIN anyway. 0: all views are scored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A score and what follows from it."""
+
     verdict: Verdict
     score: float
-    """P(live), 0 to 1, fused over the models."""
+    """P(live), 0 to 1, fused over the models; 0 where there is no face."""
     logit: float
     """Log-odds of the score, within +-30."""
     threshold: float
     """The score that LIVE takes."""
+    reasons: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class FaceResult(Decided):
+    """What is known of one face."""
+
+    face: Face
     members: tuple[MemberScore, ...]
     """One a model; empty where the face could not be scored."""
     quality: Quality
-    reasons: Reason
+    views: int
+    """Pictures of the face that were scored: 1, and those of the augmentation."""
+    spread: float
+    """Standard deviation of the views' log-odds; 0 for one view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,20 +250,16 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class Result(Decided):
     """The verdict on one picture: that of the deciding face, the largest one."""
 
-    verdict: Verdict
-    score: float
-    """P(live), 0 to 1; 0 where there is no face."""
-    logit: float
-    threshold: float
-    reasons: Reason
     faces: tuple[FaceResult, ...]
     """The scored faces, the deciding one first."""
     model: str
     """The models' names, joined by '+'."""
     time: Times
+    from_cache: bool
+    """Scored before; `time` is then that of looking it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +334,9 @@ class StepTime:
     microseconds: float
 
 
+_Decided = tuple[Verdict, float, float, float, Reason]
+
+
 def face_from(raw: Any) -> Face:
     box, landmarks, score = raw
     points = None if landmarks is None else tuple(Point(*p) for p in landmarks)
@@ -319,28 +344,18 @@ def face_from(raw: Any) -> Face:
 
 
 def result_from(raw: Any) -> Result:
-    verdict, score, logit, threshold, reasons, faces, model, time = raw
-    return Result(
-        Verdict(verdict),
-        score,
-        logit,
-        threshold,
-        Reason(reasons),
-        tuple(_face_result_from(f) for f in faces),
-        model,
-        Times(*time),
-    )
+    verdict, score, logit, threshold, reasons, faces, model, time, from_cache = raw
+    decided = _decided(verdict, score, logit, threshold, reasons)
+    return Result(*decided, tuple(map(_face_result_from, faces)), model, Times(*time), from_cache)
 
 
 def _face_result_from(raw: Any) -> FaceResult:
-    face, verdict, score, logit, threshold, members, quality, reasons = raw
-    return FaceResult(
-        face_from(face),
-        Verdict(verdict),
-        score,
-        logit,
-        threshold,
-        tuple(MemberScore(*m) for m in members),
-        Quality(*quality),
-        Reason(reasons),
-    )
+    face, verdict, score, logit, threshold, members, quality, reasons, views, spread = raw
+    decided = _decided(verdict, score, logit, threshold, reasons)
+    scores = tuple(MemberScore(*m) for m in members)
+    return FaceResult(*decided, face_from(face), scores, Quality(*quality), views, spread)
+
+
+def _decided(verdict: int, score: float, logit: float, threshold: float, reasons: int) -> _Decided:
+    return Verdict(verdict), score, logit, threshold, Reason(reasons)
+
