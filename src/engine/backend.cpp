@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/isa.hpp"
 #include "liveness/error.hpp"
 
 namespace liveness {
@@ -50,7 +51,13 @@ std::unique_ptr<const Executable> make_native(Graph graph, const Contract& contr
     const auto best = std::find_first_of(fast.begin(), fast.end(), qualified.begin(), qualified.end());
     info.precision = best == fast.end() ? Precision::kFp32 : *best;
   }
-  return plan_cpu(std::move(graph), info.isa, info.precision);
+  const Precision planned = info.precision;
+  if (planned == Precision::kBf16 && !engine::has_bf16(info.isa)) {
+    info.precision = Precision::kFp32;
+    info.fallback = "bf16: " + std::string(to_string(info.isa)) +
+                    " has no instructions for it here; the same rounded weights are computed with in fp32";
+  }
+  return plan_cpu(std::move(graph), info.isa, planned);
 }
 
 }  // namespace

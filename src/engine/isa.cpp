@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/isa.hpp"
 #include "liveness/error.hpp"
 #include "liveness/model.hpp"
 
@@ -58,8 +59,26 @@ Isa default_isa() {
   throw Error(Status::kInvalidArgument, "LIVENESS_ISA=" + std::string(wanted) + ": expected portable, avx2 or avx512");
 }
 
-std::vector<Precision> fast_precisions([[maybe_unused]] Isa isa) {
-  return {};
+bool engine::has_vnni([[maybe_unused]] Isa isa) noexcept {
+#ifdef LIVENESS_X86
+  if (isa == Isa::kAvx512) return __builtin_cpu_supports("avx512vnni") != 0;
+  if (isa == Isa::kAvx2) return __builtin_cpu_supports("avxvnni") != 0;
+#endif
+  return false;
+}
+
+bool engine::has_bf16([[maybe_unused]] Isa isa) noexcept {
+#ifdef LIVENESS_X86
+  if (isa == Isa::kAvx512) return has_vnni(isa) && __builtin_cpu_supports("avx512bf16") != 0;
+#endif
+  return false;
+}
+
+std::vector<Precision> fast_precisions(Isa isa) {
+  std::vector<Precision> fast;
+  if (isa == Isa::kAvx2 || isa == Isa::kAvx512) fast.push_back(Precision::kInt8);
+  if (engine::has_bf16(isa)) fast.push_back(Precision::kBf16);
+  return fast;
 }
 
 }  // namespace liveness

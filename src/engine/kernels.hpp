@@ -82,13 +82,15 @@ struct Operation {
   int pad_left = 0;
   int pad_bottom = 0;  // pooling only
   int pad_right = 0;
-  int depth = 0;     // convolution: values a segment holds
-  int segments = 0;  // convolution: runs of `depth` contiguous values that make up one output's window
-  int channel = 0;   // dense copies and concatenation: first channel of the wide side
-  Index zeros = 0;   // arena offset of a row of zeros
+  int depth = 0;      // convolution: values a segment holds
+  int segments = 0;   // convolution: runs of `depth` contiguous values that make up one output's window
+  int channel = 0;    // dense copies and concatenation: first channel of the wide side
+  Index zeros = 0;    // arena offset of a row of zeros
+  Index scratch = 0;  // arena offset of what a convolution below fp32 makes of its input
   const ConvBlock* blocks = nullptr;
   int block_count = 0;
-  const float* weight = nullptr;
+  const float* weight = nullptr;  // convolution in int8: the sum of each output's whole weights
+  const float* scale = nullptr;   // convolution in int8: the step of each output's weights
   const float* bias = nullptr;
   const float* slope = nullptr;
   const int* map_y = nullptr;  // resize: two source rows an output row, then two source columns an output column
@@ -118,10 +120,26 @@ struct Kernels {
   Kernel concat;      // copies a's channels to `channel` of the output, or from `channel` of a where out is narrower
 };
 
+// Convolutions below fp32. Weights are packed as 32-bit units: [segment][unit of the depth][output of the block][value
+// of the unit], signed bytes or 16-bit numbers for int8, bfloat16 for bf16. `depth` counts units.
+struct LowKernels {
+  Kernel conv_bf16;   // null: no instructions for it
+  Kernel conv_int8;   // 1x1 of stride 1
+  int int8_per_unit;  // 4: bytes; 2: 16-bit numbers
+};
+inline constexpr int kBf16PerUnit = 2;
+inline constexpr int kLowChunk = 48;  // pixels of a 1x1 convolution in scratch at once: a multiple of all large tiles
+
 extern const Kernels kPortableKernels;
+extern const LowKernels kPortableLow;
 #ifdef LIVENESS_X86
 extern const Kernels kAvx2Kernels;
+extern const LowKernels kAvx2Low;
+extern const LowKernels kAvx2VnniLow;
 extern const Kernels kAvx512Kernels;
+extern const LowKernels kAvx512Low;
+extern const LowKernels kAvx512VnniLow;
+extern const LowKernels kAvx512Bf16Low;  // and VNNI, which every CPU with AVX512-BF16 has
 #endif
 
 }  // namespace liveness::engine

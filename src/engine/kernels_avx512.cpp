@@ -47,8 +47,84 @@ LIVENESS_INLINE V load_masked(const float* p, Mask mask) {
 
 #include "engine/kernels_impl.hpp"
 
+LIVENESS_INLINE Int to_int(V x) {
+  return __builtin_bit_cast(Int, _mm512_cvtps_epi32(x));
+}
+LIVENESS_INLINE V to_float(Int x) {
+  return _mm512_cvtepi32_ps(__builtin_bit_cast(__m512i, x));
+}
+LIVENESS_INLINE Int load_units(const int __attribute__((may_alias)) * p) {
+  return __builtin_bit_cast(Int, _mm512_loadu_si512(p));
+}
+LIVENESS_INLINE Int splat_unit(const int __attribute__((may_alias)) * p) {
+  return __builtin_bit_cast(Int, _mm512_set1_epi32(*p));
+}
+LIVENESS_INLINE float lowest_lane(V x) {
+  return _mm512_reduce_min_ps(x);
+}
+LIVENESS_INLINE float highest_lane(V x) {
+  return _mm512_reduce_max_ps(x);
+}
+
+struct Shorts {
+  using Sum = Int;
+  static constexpr bool kWhole = true;
+  static constexpr int kBytes = 2;
+  static constexpr int kPerUnit = 2;
+  LIVENESS_INLINE static Int add(Int sum, Int x, Int w) {
+    return sum +
+           __builtin_bit_cast(Int, _mm512_madd_epi16(__builtin_bit_cast(__m512i, x), __builtin_bit_cast(__m512i, w)));
+  }
+  LIVENESS_INLINE static void pack(char* to, Int x) {
+    const __m256i shorts = _mm512_cvtepi32_epi16(__builtin_bit_cast(__m512i, x));
+    __builtin_memcpy(to, &shorts, sizeof shorts);
+  }
+};
+
+// VNNI and BF16 in assembly: the compiler would need to be told that every function here has them, and GCC 12 spills
+// the sums of _mm512_dpbusd_epi32.
+struct Bytes {
+  using Sum = Int;
+  static constexpr bool kWhole = true;
+  static constexpr int kBytes = 1;
+  static constexpr int kPerUnit = 4;
+  LIVENESS_INLINE static Int add(Int sum, Int x, Int w) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
+    return sum;
+  }
+  LIVENESS_INLINE static void pack(char* to, Int x) {
+    const __m128i bytes = _mm512_cvtepi32_epi8(__builtin_bit_cast(__m512i, x));
+    __builtin_memcpy(to, &bytes, sizeof bytes);
+  }
+};
+
+#define LIVENESS_HAS_BF16
+struct Bf16 {
+  using Sum = V;
+  static constexpr bool kWhole = false;
+  LIVENESS_INLINE static V add(V sum, Int x, Int w) {
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
+    return sum;
+  }
+  LIVENESS_INLINE static void pack(void* to, V x) {
+    __m256i pairs;
+    asm("vcvtneps2bf16 %1, %0" : "=v"(pairs) : "v"(x));
+    __builtin_memcpy(to, &pairs, sizeof pairs);
+  }
+  LIVENESS_INLINE static void pack_two(void* to, V first, V second) {
+    __m512i pairs;
+    asm("vcvtne2ps2bf16 %1, %2, %0" : "=v"(pairs) : "v"(first), "v"(second));
+    __builtin_memcpy(to, &pairs, sizeof pairs);
+  }
+};
+
+#include "engine/kernels_low_impl.hpp"
+
 }  // namespace
 
 constinit const Kernels kAvx512Kernels = make_kernels();
+constinit const LowKernels kAvx512Low = make_low_kernels<Shorts>(nullptr);
+constinit const LowKernels kAvx512VnniLow = make_low_kernels<Bytes>(nullptr);
+constinit const LowKernels kAvx512Bf16Low = make_low_kernels<Bytes>(bordered<conv_bf16>);
 
 }  // namespace liveness::engine

@@ -183,6 +183,14 @@ class Lowering {
     op.pad_right = narrow(pads[3]);
   }
 
+  static Precision lowest_of(const Node& node) {
+    const std::string name = node.string_attr("precision", to_string(Precision::kAuto));
+    for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
+      if (name == to_string(precision)) return precision;
+    }
+    return Precision::kAuto;
+  }
+
   void conv(const Node& node) {
     const Place& place = places_[at(node.inputs[0].id)];
     const bool padded = place.padded >= 0;
@@ -201,6 +209,7 @@ class Lowering {
       layer.op.pad_right += narrow(pads[3]);
     }
     layer.groups = depthwise ? 1 : groups;
+    layer.lowest = lowest_of(node);
     layer.weight = take(node, 1);
     if (has_input(node, 2)) {
       layer.bias = take(node, 2);
@@ -219,6 +228,7 @@ class Lowering {
     const auto depth = static_cast<std::size_t>(w.shape[0]);
     const auto n = static_cast<std::size_t>(w.shape[1]);
     Layer& layer = image_layer(Kind::kConv, node, {image(node, 0)});
+    layer.lowest = lowest_of(node);
     layer.weight.resize(depth * n);
     // A few rows at a time, so that what is written stays in the nearest cache until it is complete.
     constexpr std::size_t kRows = 16;
@@ -714,9 +724,9 @@ class Passes {
 
   static auto geometry(const Layer& layer) {
     const Operation& op = layer.op;
-    return std::make_tuple(layer.kind, layer.groups, layer.residual, op.kernel_h, op.kernel_w, op.stride_h, op.stride_w,
-                           op.dilation_h, op.dilation_w, op.pad_top, op.pad_left, op.pad_bottom, op.pad_right, op.act,
-                           op.act_a, op.act_b);
+    return std::make_tuple(layer.kind, layer.groups, layer.lowest, layer.residual, op.kernel_h, op.kernel_w,
+                           op.stride_h, op.stride_w, op.dilation_h, op.dilation_w, op.pad_top, op.pad_left,
+                           op.pad_bottom, op.pad_right, op.act, op.act_a, op.act_b);
   }
 
   // The layers become one, whose output the old outputs are slices of. `parts` in running order; reads `input`.

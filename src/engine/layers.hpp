@@ -51,10 +51,11 @@ struct Layer {
   std::int64_t macs = 0;
   Operation op;  // geometry, activation and flags; the plan fills in places and pointers
   int groups = 1;
-  std::vector<float> weight;  // convolution [Co, Ci/g, Kh, Kw], depthwise [C, Kh, Kw], affine [C]
-  std::vector<float> bias;    // [Co] or [C]
-  std::vector<float> slope;   // [Co] where act is kPRelu
-  std::vector<int> map_y;     // resize, as Operation describes them
+  Precision lowest = Precision::kAuto;  // convolution: what its node allows; kAuto where that says nothing
+  std::vector<float> weight;            // convolution [Co, Ci/g, Kh, Kw], depthwise [C, Kh, Kw], affine [C]
+  std::vector<float> bias;              // [Co] or [C]
+  std::vector<float> slope;             // [Co] where act is kPRelu
+  std::vector<int> map_y;               // resize, as Operation describes them
   std::vector<int> map_x;
   std::vector<float> lerp_y;
   std::vector<float> lerp_x;

@@ -1,6 +1,8 @@
 // From layers to a flat list of steps over one arena.
 #include <algorithm>
+#include <bit>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -9,6 +11,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "engine/isa.hpp"
 #include "engine/kernels.hpp"
 #include "engine/layers.hpp"
 #include "engine/memory.hpp"
@@ -37,6 +40,16 @@ const Kernels& kernels_of(Isa isa) {
   }
 }
 
+const LowKernels& low_kernels_of(Isa isa) {
+  switch (isa) {
+#ifdef LIVENESS_X86
+    case Isa::kAvx512: return has_bf16(isa) ? kAvx512Bf16Low : has_vnni(isa) ? kAvx512VnniLow : kAvx512Low;
+    case Isa::kAvx2: return has_vnni(isa) ? kAvx2VnniLow : kAvx2Low;
+#endif
+    default: return kPortableLow;
+  }
+}
+
 struct Step {
   int layer = 0;
   int y0 = 0;
@@ -48,6 +61,8 @@ struct Planned {
   Kernel kernel = nullptr;  // null: a dense operation
   Operation op;
   std::vector<ConvBlock> blocks;
+  int per_unit = 1;                 // values a 32-bit unit of the weights holds
+  bool int8 = false;                // with scales
   std::vector<Index> dense_inputs;  // arena offsets; -1 where the operand is a constant
   Index dense_output = 0;
 };
@@ -295,18 +310,22 @@ class CpuWorkspace final : public Workspace {
 
 class CpuExecutable final : public Executable {
  public:
-  CpuExecutable(Graph graph, Isa isa) : kernels_(kernels_of(isa)) {
+  CpuExecutable(Graph graph, Isa isa, Precision precision) : kernels_(kernels_of(isa)), low_(low_kernels_of(isa)) {
     for (const int id : graph.outputs) {
       output_sizes_.push_back(static_cast<std::size_t>(elements(graph.values[at(id)].shape)));
     }
     net_ = lower(std::move(graph), kernels_.lanes);
+    choose_precisions(precision);
     find_roots();
     Scheduler scheduler(net_, roots_);
     scheduler.run();
     steps_ = std::move(scheduler.steps);
     find_pads();
     lay_out(scheduler);
-    for (const Layer& layer : net_.layers) planned_.push_back(plan(layer));
+    for (std::size_t i = 0; i < net_.layers.size(); ++i) {
+      planned_.push_back(plan(net_.layers[i]));
+      if (precisions_[i] != Precision::kFp32) plan_low(precisions_[i], planned_.back());
+    }
     pack();
   }
 
@@ -461,8 +480,11 @@ class CpuExecutable final : public Executable {
       blocks[v] = layout.add(size, lives[v].first, lives[v].end);
     }
     const int zero_block = layout.add(zeros, -1, kNever);
+    const Index scratch = scratch_floats();
+    const int scratch_block = scratch > 0 ? layout.add(scratch, -1, kNever) : zero_block;
     layout.place();
     zeros_ = layout.offset(zero_block);
+    scratch_ = layout.offset(scratch_block);
     arena_floats_ = std::max<Index>(layout.size(), 1);
     for (std::size_t v = 0; v < net_.values.size(); ++v) {
       if (blocks[v] >= 0) rows_[v].offset = layout.offset(blocks[v]) + starts[v];
@@ -541,6 +563,139 @@ class CpuExecutable final : public Executable {
     return planned;
   }
 
+  // ---------------------------------------------------------------------------------------------- below fp32
+
+  // 1x1 of stride 1: a product of matrices with a row a pixel.
+  static bool is_plain(const Operation& op) {
+    return op.kernel_h == 1 && op.kernel_w == 1 && op.stride_h == 1 && op.stride_w == 1 && op.pad_top == 0 &&
+           op.pad_left == 0 && op.pad_bottom == 0 && op.pad_right == 0;
+  }
+
+  // What each layer is computed in. Only dense convolutions over pictures go below fp32: the first layer, which reads
+  // the input's planes, depthwise layers and what works on a single pixel (squeeze-excite, the classifier) do not.
+  void choose_precisions(Precision precision) {
+    precisions_.assign(net_.layers.size(), Precision::kFp32);
+    int dense = 0;
+    for (std::size_t i = 0; i < net_.layers.size(); ++i) {
+      Layer& layer = net_.layers[i];
+      const Tensor4& in = net_.values[at(layer.inputs.empty() ? 0 : layer.inputs[0])];
+      const Tensor4& out = net_.values[at(layer.output)];
+      if (layer.kind != Kind::kConv || layer.groups != 1 || in.layout != Layout::kNhwc || out.height * out.width == 1) {
+        continue;
+      }
+      // Rounding whole numbers away costs scores most in the first layers, and with few channels it gains no time.
+      const bool sensitive = dense++ < kFloatLayers || in.channels < kFewChannels;
+      Precision lowest = layer.lowest;
+      if (lowest == Precision::kAuto) lowest = sensitive ? Precision::kBf16 : Precision::kInt8;
+      Precision chosen = std::min(precision, lowest);
+      // Sums of a million products of bytes would not fit 32 bits.
+      if (chosen == Precision::kInt8 && (!is_plain(layer.op) || in.channels > kMaxInt8Channels)) {
+        chosen = Precision::kBf16;
+      }
+      if (chosen == Precision::kBf16 && low_.conv_bf16 == nullptr) {
+        // No instructions for it: the same weights, in fp32.
+        std::transform(layer.weight.begin(), layer.weight.end(), layer.weight.begin(),
+                       [](float w) { return from_bf16(to_bf16(w)); });
+        chosen = Precision::kFp32;
+      }
+      precisions_[i] = chosen;
+    }
+  }
+
+  // To nearest, ties to even; weights are finite.
+  static std::uint16_t to_bf16(float value) {
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
+  }
+  static float from_bf16(std::uint16_t half) { return std::bit_cast<float>(std::uint32_t{half} << 16); }
+
+  static int units(int values, int per_unit) { return (values + per_unit - 1) / per_unit; }
+
+  // What the largest of the layers below fp32 makes of its input.
+  Index scratch_floats() const {
+    Index most = 0;
+    for (std::size_t i = 0; i < net_.layers.size(); ++i) {
+      if (precisions_[i] == Precision::kFp32) continue;
+      const Layer& layer = net_.layers[i];
+      const Tensor4& in = net_.values[at(layer.inputs[0])];
+      const bool int8 = precisions_[i] == Precision::kInt8;
+      const Index pixel = units(in.channels, int8 ? low_.int8_per_unit : kBf16PerUnit);
+      Index size = 2 * kLowChunk + kLowChunk * pixel;
+      if (!is_plain(layer.op)) {
+        const Pads& pads = pads_[at(roots_[at(layer.inputs[0])])];
+        const Index ring = (layer.op.kernel_h - 1) * layer.op.dilation_h + 1;
+        size = ring * ((pads.left + in.width + pads.right) * pixel + kernels_.lanes);
+      }
+      most = std::max(most, size + kAlign);  // vectors are written whole
+    }
+    return most;
+  }
+
+  void plan_low(Precision precision, Planned& planned) const {
+    Operation& op = planned.op;
+    const bool int8 = precision == Precision::kInt8;
+    const int pixel = units(op.a.channels, int8 ? low_.int8_per_unit : kBf16PerUnit);
+    const bool together = op.dilation_w == 1;
+    planned.kernel = int8 ? low_.conv_int8 : low_.conv_bf16;
+    planned.per_unit = int8 ? low_.int8_per_unit : kBf16PerUnit;
+    planned.int8 = int8;
+    op.segments = op.kernel_h * (together ? 1 : op.kernel_w);
+    op.depth = together ? op.kernel_w * pixel : pixel;
+    op.scratch = scratch_;
+  }
+
+  // Weights as the units that the kernels multiply with.
+  void pack_low_block(const Layer& layer, const Planned& planned, const ConvBlock& block, float* to) const {
+    const Operation& op = planned.op;
+    const int width = block.vectors * kernels_.lanes;
+    const int first = block.first * kernels_.lanes;
+    const int used = std::min(width, op.out.channels - first);
+    const int per = planned.per_unit;
+    const int pixel = units(op.a.channels, per);
+    const auto window = Index{op.kernel_h} * op.kernel_w;
+    auto* bytes = reinterpret_cast<std::byte*>(to);
+    for (int j = 0; j < used; ++j) {
+      const float* from = layer.weight.data() + (first + j) * window * op.a.channels;
+      const float inverse = planned.int8 ? 1 / int8_step(layer, op, first + j) : 0.0F;
+      for (int c = 0; c < op.a.channels; ++c) {
+        for (Index tap = 0; tap < window; ++tap, ++from) {
+          const Index unit = (tap * pixel + c / per) * width + j;
+          std::byte* place = bytes + unit * Index{sizeof(float)} + c % per * Index{sizeof(float)} / per;
+          if (!planned.int8) {
+            store_as<std::uint16_t>(place, to_bf16(*from));
+          } else if (per == 4) {
+            store_as<std::int8_t>(place, static_cast<std::int8_t>(whole(*from * inverse)));
+          } else {
+            store_as<std::int16_t>(place, static_cast<std::int16_t>(whole(*from * inverse)));
+          }
+        }
+      }
+    }
+  }
+
+  template <class T>
+  static void store_as(std::byte* place, T value) {
+    std::memcpy(place, &value, sizeof value);
+  }
+  static float whole(float value) { return std::clamp(std::nearbyint(value), -127.0F, 127.0F); }
+
+  // Step of the whole numbers that stand for an output's weights.
+  static float int8_step(const Layer& layer, const Operation& op, int output) {
+    const auto count = at(op.a.channels);
+    const float* weight = layer.weight.data() + at(output) * count;
+    float largest = 0;
+    for (std::size_t k = 0; k < count; ++k) largest = std::max(largest, std::abs(weight[k]));
+    return std::max(largest / 127.0F, std::numeric_limits<float>::min());
+  }
+
+  void pack_int8_scales(const Layer& layer, const Operation& op, float* scale, float* sum) const {
+    for (int o = 0; o < op.out.channels; ++o) {
+      scale[o] = int8_step(layer, op, o);
+      const float* weight = layer.weight.data() + at(o) * at(op.a.channels);
+      for (int k = 0; k < op.a.channels; ++k) sum[o] += whole(weight[k] * (1 / scale[o]));
+    }
+  }
+
   // How a window is read, and which output channels go together.
   void shape_conv(const Layer& layer, Planned& planned) const {
     Operation& op = planned.op;
@@ -594,6 +749,7 @@ class CpuExecutable final : public Executable {
     const auto reserve = [&](Index n) { return std::exchange(size, size + rounded(n, kAlign)); };
     std::vector<std::vector<Index>> block_places(planned_.size());
     std::vector<Index> weight_places(planned_.size(), -1);
+    std::vector<Index> scale_places(planned_.size(), -1);
     std::vector<Index> bias_places(planned_.size(), -1);
     std::vector<Index> slope_places(planned_.size(), -1);
     for (std::size_t i = 0; i < planned_.size(); ++i) {
@@ -605,6 +761,10 @@ class CpuExecutable final : public Executable {
       }
       if (layer.kind == Kind::kDepthwise) weight_places[i] = reserve(Index{op.kernel_h} * op.kernel_w * channels);
       if (layer.kind == Kind::kPointwise && !layer.weight.empty()) weight_places[i] = reserve(channels);
+      if (planned_[i].int8) {
+        weight_places[i] = reserve(channels);
+        scale_places[i] = reserve(channels);
+      }
       if (!layer.bias.empty()) bias_places[i] = reserve(channels);
       if (!layer.slope.empty()) slope_places[i] = reserve(channels);
     }
@@ -614,14 +774,24 @@ class CpuExecutable final : public Executable {
       Planned& planned = planned_[i];
       Operation& op = planned.op;
       std::vector<Index> rows;
-      if (!planned.blocks.empty()) rows = weight_rows(layer, op);
+      if (!planned.blocks.empty() && planned.per_unit == 1) rows = weight_rows(layer, op);
       for (std::size_t j = 0; j < planned.blocks.size(); ++j) {
-        pack_block(layer, op, planned.blocks[j], rows, weights_.get() + block_places[i][j]);
+        if (planned.per_unit > 1) {
+          pack_low_block(layer, planned, planned.blocks[j], weights_.get() + block_places[i][j]);
+        } else {
+          pack_block(layer, op, planned.blocks[j], rows, weights_.get() + block_places[i][j]);
+        }
         planned.blocks[j].weight = weights_.get() + block_places[i][j];
       }
       op.blocks = planned.blocks.data();
       op.block_count = static_cast<int>(planned.blocks.size());
-      if (weight_places[i] >= 0) {
+      if (planned.int8) {
+        float* sums = weights_.get() + weight_places[i];
+        float* scales = weights_.get() + scale_places[i];
+        pack_int8_scales(layer, op, scales, sums);
+        op.weight = sums;
+        op.scale = scales;
+      } else if (weight_places[i] >= 0) {
         float* to = weights_.get() + weight_places[i];
         op.weight = to;
         const Index channels = rounded(op.out.channels, lanes);
@@ -685,10 +855,15 @@ class CpuExecutable final : public Executable {
   }
 
   static constexpr std::size_t kMaxDenseInputs = 1024;
+  static constexpr int kFloatLayers = 2;
+  static constexpr int kFewChannels = 32;
+  static constexpr int kMaxInt8Channels = 1 << 16;
 
   const Kernels& kernels_;
+  const LowKernels& low_;
   Network net_;
-  std::vector<int> roots_;  // the value in whose memory a value lies
+  std::vector<Precision> precisions_;  // of each layer
+  std::vector<int> roots_;             // the value in whose memory a value lies
   std::vector<Pads> pads_;
   std::vector<Rows> rows_;
   std::vector<Step> steps_;
@@ -696,6 +871,7 @@ class CpuExecutable final : public Executable {
   std::vector<std::size_t> output_sizes_;
   Floats weights_;
   Index zeros_ = 0;
+  Index scratch_ = 0;
   Index arena_floats_ = 0;
   Index margin_ = 0;
 };
@@ -704,8 +880,8 @@ class CpuExecutable final : public Executable {
 
 }  // namespace engine
 
-std::unique_ptr<const Executable> plan_cpu(Graph graph, Isa isa, Precision) {
-  return std::make_unique<engine::CpuExecutable>(std::move(graph), isa);
+std::unique_ptr<const Executable> plan_cpu(Graph graph, Isa isa, Precision precision) {
+  return std::make_unique<engine::CpuExecutable>(std::move(graph), isa, precision);
 }
 
 }  // namespace liveness

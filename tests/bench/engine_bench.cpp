@@ -1,5 +1,5 @@
 // Times of the native engine, and how far they are from what the core can do:
-//   engine_bench [--isa NAME] [--rounds N] [--steps] MODEL.onnx...
+//   engine_bench [--isa NAME] [--precision NAME] [--rounds N] [--steps] MODEL.onnx...
 // Peak is measured by a loop of fused multiply-adds that touch no memory, between the passes, so that both see one
 // clock.
 #include <algorithm>
@@ -85,11 +85,11 @@ void fill(const Executable& executable, Workspace& workspace, const Shape& shape
   }
 }
 
-void bench(const std::string& path, Isa isa, int rounds, bool steps) {
+void bench(const std::string& path, Isa isa, Precision precision, int rounds, bool steps) {
   const Graph graph = load(path);
   std::int64_t macs = 0;
   for (const NodeInfo& node : describe(graph)) macs += node.macs;
-  const auto executable = plan_cpu(graph, isa);
+  const auto executable = plan_cpu(graph, isa, precision);
   const auto workspace = executable->make_workspace();
   fill(*executable, *workspace, graph.values[static_cast<std::size_t>(graph.inputs.at(0))].shape);
   std::vector<double> times;
@@ -122,6 +122,7 @@ void bench(const std::string& path, Isa isa, int rounds, bool steps) {
 
 int main(int argc, char** argv) {
   Isa isa = Isa::kAuto;
+  Precision precision = Precision::kFp32;
   int rounds = 400;
   bool steps = false;
   try {
@@ -135,8 +136,14 @@ int main(int argc, char** argv) {
         const std::string name = argv[++i];
         for (const Isa one : available_isas()) isa = to_string(one) == name ? one : isa;
         if (to_string(isa) != name) throw Error(Status::kUnsupported, "--isa " + name + ": not on this machine");
+      } else if (arg == "--precision" && i + 1 < argc) {
+        const std::string name = argv[++i];
+        for (const Precision one : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
+          precision = to_string(one) == name ? one : precision;
+        }
+        if (to_string(precision) != name) throw Error(Status::kInvalidArgument, "--precision " + name);
       } else {
-        bench(arg, isa == Isa::kAuto ? default_isa() : isa, rounds, steps);
+        bench(arg, isa == Isa::kAuto ? default_isa() : isa, precision, rounds, steps);
       }
     }
   } catch (const std::exception& e) {
