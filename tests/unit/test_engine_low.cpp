@@ -1,0 +1,186 @@
+// Convolutions below fp32 on every instruction set, against the reference on numbers that rounding leaves alone.
+#include <bit>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "random_graph.hpp"
+
+using namespace liveness;
+using namespace liveness::test;
+
+namespace {
+
+using Window = GraphBuilder::Window;
+
+std::uint32_t mixed(std::uint32_t x) {
+  x = (x ^ (x >> 16)) * 0x45d9f3bU;
+  x = (x ^ (x >> 16)) * 0x45d9f3bU;
+  return x ^ (x >> 16);
+}
+
+// What bfloat16 holds exactly: eight bits of a fraction.
+void keep_eight_bits(std::vector<float>& values) {
+  for (float& v : values) v = std::nearbyint(v * 64) / 64;
+}
+
+// A convolution behind a layer of its own, so that it does not read the input's planes: relu of values that are not
+// negative changes nothing.
+struct Inner {
+  Graph graph;
+  std::vector<float> input;
+  int weight = 0;
+};
+
+Inner inner(unsigned seed, const Shape& shape, int outs, const Window& window, Precision precision, bool residual,
+            Op act) {
+  GraphBuilder b(seed);
+  const int x = b.add(Op::kRelu, {GraphBuilder::value(b.input(shape))});
+  int y = b.conv(x, outs, window);
+  Node& conv = b.graph.nodes.back();
+  conv.attributes.push_back({"precision", std::string(to_string(precision))});
+  Inner made;
+  made.weight = conv.inputs[1].id;
+  if (residual) y = b.add(Op::kAdd, {GraphBuilder::value(y), GraphBuilder::value(x)});
+  if (act == Op::kPRelu) y = b.prelu(y);
+  if (act == Op::kRelu || act == Op::kSigmoid) y = b.add(act, {GraphBuilder::value(y)});
+  made.graph = b.finish({y});
+  made.input = random_values(elements(shape), seed, 0, 2);
+  return made;
+}
+
+void check(const Inner& made, Precision precision, const std::string& what) {
+  const auto wanted = run_reference(made.graph, made.input);
+  for (const Isa isa : available_isas()) {
+    INFO(what << " in " << to_string(precision) << " on " << to_string(isa));
+    const auto executable = plan_cpu(made.graph, isa, precision);
+    const auto workspace = executable->make_workspace();
+    const auto first = run_engine(*executable, *workspace, made.graph, made.input);
+    CHECK(difference(first, wanted) <= 1e-5F);
+    CHECK(same_bits(run_engine(*executable, *workspace, made.graph, made.input), first));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("bf16 convolutions are exact on what bf16 can hold") {
+  unsigned seed = 0;
+  for (const Window& w : std::vector<Window>{{{1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+                                             {{1, 1}, {2, 2}, {0, 0, 0, 0}, {1, 1}},
+                                             {{1, 1}, {1, 1}, {1, 0, 2, 1}, {1, 1}},
+                                             {{3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+                                             {{3, 3}, {2, 2}, {0, 0, 1, 1}, {1, 1}},
+                                             {{3, 3}, {1, 1}, {2, 2, 2, 2}, {2, 2}},
+                                             {{4, 3}, {3, 1}, {3, 0, 0, 2}, {1, 1}}}) {
+    for (const auto& [ins, outs] :
+         std::vector<std::pair<int, int>>{{5, 16}, {1, 1}, {16, 13}, {33, 103}, {7, 65}, {48, 5}}) {
+      for (const Op act : {Op::kConv, Op::kPRelu, Op::kRelu, Op::kSigmoid}) {
+        Inner made = inner(++seed, {1, ins, 9, 40}, outs, w, Precision::kBf16, false, act);
+        keep_eight_bits(made.input);
+        keep_eight_bits(made.graph.tensors[static_cast<std::size_t>(made.weight)].data);
+        check(made, Precision::kBf16, "window " + std::to_string(seed));
+      }
+    }
+  }
+}
+
+TEST_CASE("int8 convolutions are exact on whole numbers of the full range") {
+  unsigned seed = 1000;
+  const Window w{{1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}};
+  for (const int ins : {1, 2, 3, 4, 15, 16, 17, 32, 103, 128}) {
+    for (const int outs : {1, 7, 16, 64, 100, 130}) {
+      for (const auto& [act, residual] : std::vector<std::pair<Op, bool>>{
+               {Op::kConv, false}, {Op::kConv, true}, {Op::kPRelu, false}, {Op::kPRelu, true}, {Op::kSigmoid, true}}) {
+        if (residual && ins != outs) continue;
+        Inner made = inner(++seed, {1, ins, 7, 29}, outs, w, Precision::kInt8, residual, act);
+        const std::size_t pixels = 7 * 29;
+        for (std::size_t i = 0; i < made.input.size(); ++i) {
+          const std::size_t c = i / pixels;
+          made.input[i] = c == 0 ? 0 : c == 1 ? 255 : static_cast<float>(mixed(static_cast<std::uint32_t>(i)) % 256);
+        }
+        auto& weight = made.graph.tensors[static_cast<std::size_t>(made.weight)].data;
+        for (std::size_t i = 0; i < weight.size(); ++i) {
+          const auto step = static_cast<int>(mixed(static_cast<std::uint32_t>(i) + seed) % 255) - 127;
+          weight[i] = i % static_cast<std::size_t>(ins) == 0 ? -127.0F : static_cast<float>(step);
+        }
+        check(made, Precision::kInt8, std::to_string(ins) + " to " + std::to_string(outs));
+      }
+    }
+  }
+}
+
+TEST_CASE("int8 keeps within half a step of each pixel and each weight") {
+  const Window w{{1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}};
+  // One pixel a thousand times as bright as the others must not cost them their precision.
+  Inner made = inner(7, {1, 64, 6, 10}, 48, w, Precision::kInt8, false, Op::kConv);
+  for (std::size_t c = 0; c < 64; ++c) made.input[c * 60 + 17] *= 1000;
+  const auto wanted = run_reference(made.graph, made.input);
+  const auto& weight = made.graph.tensors[static_cast<std::size_t>(made.weight)].data;
+  for (const Isa isa : available_isas()) {
+    INFO(to_string(isa));
+    const auto executable = plan_cpu(made.graph, isa, Precision::kInt8);
+    const auto workspace = executable->make_workspace();
+    const auto found = run_engine(*executable, *workspace, made.graph, made.input);
+    for (std::size_t o = 0; o < 48; ++o) {
+      float largest = 0;
+      float sum = 0;
+      for (std::size_t c = 0; c < 64; ++c) {
+        largest = std::max(largest, std::abs(weight[o * 64 + c]));
+        sum += std::abs(weight[o * 64 + c]);
+      }
+      for (std::size_t p = 0; p < 60; ++p) {
+        const float bright = p == 17 ? 2000.0F : 2.0F;
+        const float bound = sum * bright / 255 / 2 + 64 * bright * largest / 127 / 2;
+        CHECK(std::abs(found[0][o * 60 + p] - wanted[0][o * 60 + p]) <= bound);
+      }
+    }
+  }
+}
+
+TEST_CASE("a pixel's answer does not depend on its neighbours") {
+  const Window w{{1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}};
+  for (const Precision precision : {Precision::kBf16, Precision::kInt8}) {
+    Inner made = inner(11, {1, 40, 5, 31}, 70, w, precision, false, Op::kPRelu);
+    for (const Isa isa : available_isas()) {
+      INFO(to_string(precision) << " on " << to_string(isa));
+      const auto executable = plan_cpu(made.graph, isa, precision);
+      const auto workspace = executable->make_workspace();
+      const auto before = run_engine(*executable, *workspace, made.graph, made.input);
+      auto other = made.input;
+      for (std::size_t i = 0; i < other.size(); ++i) {
+        if (i % 155 != 80) other[i] *= 50;
+      }
+      const auto after = run_engine(*executable, *workspace, made.graph, other);
+      for (std::size_t o = 0; o < 70; ++o) {
+        CHECK(std::bit_cast<std::uint32_t>(after[0][o * 155 + 80]) ==
+              std::bit_cast<std::uint32_t>(before[0][o * 155 + 80]));
+      }
+    }
+  }
+}
+
+TEST_CASE("a node's attribute keeps it from going lower") {
+  const Window w{{1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}};
+  for (const Isa isa : available_isas()) {
+    INFO(to_string(isa));
+    const auto bits = [&](Precision allowed, Precision asked) {
+      const Inner made = inner(5, {1, 64, 8, 8}, 32, w, allowed, false, Op::kConv);
+      const auto executable = plan_cpu(made.graph, isa, asked);
+      const auto workspace = executable->make_workspace();
+      return run_engine(*executable, *workspace, made.graph, made.input);
+    };
+    const auto fp32 = bits(Precision::kFp32, Precision::kFp32);
+    CHECK(same_bits(bits(Precision::kFp32, Precision::kInt8), fp32));
+    CHECK(same_bits(bits(Precision::kInt8, Precision::kFp32), fp32));
+    const auto bf16 = bits(Precision::kBf16, Precision::kInt8);
+    CHECK_FALSE(same_bits(bf16, fp32));
+    CHECK(same_bits(bits(Precision::kInt8, Precision::kBf16), bf16));
+    const auto int8 = bits(Precision::kInt8, Precision::kInt8);
+    CHECK_FALSE(same_bits(int8, fp32));
+    CHECK_FALSE(same_bits(int8, bf16));
+    CHECK(difference(bf16, fp32) <= 0.02F);
+    CHECK(difference(int8, fp32) <= 0.02F);
+  }
+}
