@@ -1,4 +1,5 @@
 // Convolutions below fp32 on every instruction set, against the reference on numbers that rounding leaves alone.
+#include <algorithm>
 #include <bit>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -6,6 +7,10 @@
 #include <string>
 #include <vector>
 
+#if defined(__x86_64__)
+#define LIVENESS_X86 1
+#endif
+#include "engine/kernels.hpp"
 #include "random_graph.hpp"
 
 using namespace liveness;
@@ -182,5 +187,85 @@ TEST_CASE("a node's attribute keeps it from going lower") {
     CHECK_FALSE(same_bits(int8, bf16));
     CHECK(difference(bf16, fp32) <= 0.02F);
     CHECK(difference(int8, fp32) <= 0.02F);
+  }
+}
+
+// This machine's plans use the best products of bytes that it has; the ones of lesser machines are tried one by one.
+TEST_CASE("products of whole numbers agree on every kind of instruction") {
+  using engine::Index;
+  struct Kind {
+    const char* name;
+    Isa isa;
+    int lanes;
+    const engine::LowKernels* kernels;
+  };
+  std::vector<Kind> kinds{{"portable", Isa::kPortable, 4, &engine::kPortableLow}};
+#ifdef LIVENESS_X86
+  kinds.push_back({"AVX2", Isa::kAvx2, 8, &engine::kAvx2Low});
+  if (__builtin_cpu_supports("avxvnni") != 0) kinds.push_back({"AVX-VNNI", Isa::kAvx2, 8, &engine::kAvx2VnniLow});
+  kinds.push_back({"AVX-512", Isa::kAvx512, 16, &engine::kAvx512Low});
+  if (__builtin_cpu_supports("avx512vnni") != 0)
+    kinds.push_back({"AVX512-VNNI", Isa::kAvx512, 16, &engine::kAvx512VnniLow});
+#endif
+  constexpr int kIns = 37;
+  constexpr int kPixels = 53;
+  const auto available = available_isas();
+  for (const Kind& kind : kinds) {
+    if (std::find(available.begin(), available.end(), kind.isa) == available.end()) continue;
+    INFO(kind.name);
+    const int per = kind.kernels->int8_per_unit;
+    const int units = (kIns + per - 1) / per;
+    const int lanes = kind.lanes;
+    // The largest products there are: 16 bits would not hold the sum of two.
+    const auto value = [](int pixel, int c) { return c == 0 ? 0 : (pixel + c) % 7 == 0 ? 3 : 255; };
+    const auto weight = [](int o, int c) { return (o * 5 + c) % 3 == 0 ? -127 : 127; };
+
+    const int stride = 48;
+    std::vector<float> arena(static_cast<std::size_t>(stride * kPixels + lanes * kPixels + 4096), 0.0F);
+    for (int p = 0; p < kPixels; ++p) {
+      for (int c = 0; c < stride; ++c) {
+        // What lies beyond the channels must not count.
+        arena[static_cast<std::size_t>(p * stride + c)] = c < kIns ? static_cast<float>(value(p, c)) : 1e6F;
+      }
+    }
+    std::vector<float> packed(static_cast<std::size_t>(units * lanes), 0.0F);
+    std::vector<float> sums(static_cast<std::size_t>(lanes), 0.0F);
+    for (int o = 0; o < lanes; ++o) {
+      for (int c = 0; c < kIns; ++c) {
+        char* place = reinterpret_cast<char*>(packed.data()) + (c / per * lanes + o) * 4 + c % per * 4 / per;
+        if (per == 4) {
+          *place = static_cast<char>(weight(o, c));
+        } else {
+          const auto narrow = static_cast<std::int16_t>(weight(o, c));
+          std::memcpy(place, &narrow, sizeof narrow);
+        }
+        sums[static_cast<std::size_t>(o)] += static_cast<float>(weight(o, c));
+      }
+    }
+    const std::vector<float> ones(static_cast<std::size_t>(lanes), 1.0F);
+    const std::vector<float> zeros(static_cast<std::size_t>(lanes), 0.0F);
+    const engine::ConvBlock block{0, 1, 0, packed.data()};
+    engine::Operation op;
+    op.a = {0, stride * kPixels, stride, 0, 1, 1, kPixels, kIns, 0, 0};
+    op.out = {stride * kPixels, lanes * kPixels, lanes, 0, 1, 1, kPixels, lanes, 0, 0};
+    op.scratch = stride * kPixels + lanes * kPixels;
+    op.segments = 1;
+    op.depth = units;
+    op.blocks = &block;
+    op.block_count = 1;
+    op.weight = sums.data();
+    op.scale = ones.data();
+    op.bias = zeros.data();
+    kind.kernels->conv_int8(op, arena.data(), 0, 1);
+    int wrong = 0;
+    for (int p = 0; p < kPixels; ++p) {
+      for (int o = 0; o < lanes; ++o) {
+        int wanted = 0;
+        for (int c = 0; c < kIns; ++c) wanted += value(p, c) * weight(o, c);
+        const float found = arena[static_cast<std::size_t>(op.out.offset + Index{p} * lanes + o)];
+        if (std::abs(found - static_cast<float>(wanted)) > 0.5F) ++wrong;
+      }
+    }
+    CHECK(wrong == 0);
   }
 }
