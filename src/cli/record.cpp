@@ -47,6 +47,8 @@ Json face_json(const FaceResult& f) {
             {"yaw", number(q.yaw)},
             {"pitch", number(q.pitch)},
             {"roll", number(q.roll)}}},
+          {"views", f.views},
+          {"spread", number(f.spread)},
           {"reasons", names_json(f.reasons)}};
 }
 
@@ -110,6 +112,7 @@ std::string to_json_line(const Record& r) {
                     {"roi", round_ms(s.time.roi)},
                     {"infer", round_ms(s.time.infer)},
                     {"total", round_ms(s.time.total)}};
+    j["from_cache"] = s.from_cache;
     j["error"] = nullptr;
   } else {
     for (const char* key : {"verdict", "score", "logit", "threshold"}) j[key] = nullptr;
@@ -117,6 +120,7 @@ std::string to_json_line(const Record& r) {
     j["faces"] = Json::array();
     j["model"] = nullptr;
     j["time_ms"] = Json::object();
+    j["from_cache"] = false;
     j["error"] = r.error;
   }
   return line(j) + "\n";

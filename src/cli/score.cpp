@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -12,7 +11,6 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/videoio.hpp>
 #include <set>
-#include <thread>
 
 #include "draw.hpp"
 #include "inputs.hpp"
@@ -38,7 +36,8 @@ struct Options {
   std::string box_convention = "yunet";
   std::string faces = "largest";
   float min_face = 0;
-  int stability = 0;
+  Augmentation views;
+  std::uint64_t cache = 0;
   int threads = 1;
   SourceOptions source;
   bool json = false;
@@ -140,7 +139,7 @@ struct Work {
 
 class Scorer {
  public:
-  explicit Scorer(const Options& o) : options_(o) {
+  explicit Scorer(const Options& o) : options_(o), pool_(o.threads) {
     const bool need_detector = o.boxes.empty();
     if (!need_detector) boxes_.emplace(o.boxes);
     Chosen chosen = choose(o.models, need_detector);
@@ -150,7 +149,8 @@ class Scorer {
     e.profile = o.profile;
     e.threshold = o.threshold;
     e.all_faces = o.faces == "all";
-    e.augmentation.crops = o.stability;
+    e.augmentation = o.views;
+    if (o.cache > 0) e.cache = std::make_shared<PredictionCache>(PredictionCache::Options{o.cache, {}});
     e.detection.min_face = o.min_face;
     e.box_convention = o.box_convention;
     if (need_detector) e.detector = std::move(chosen.detector);
@@ -194,15 +194,7 @@ class Scorer {
 
  private:
   void score(std::vector<Work>& works) {
-    std::atomic<std::size_t> next{0};
-    const auto work = [&] {
-      for (std::size_t i = next++; i < works.size(); i = next++) score(works[i]);
-    };
-    std::vector<std::thread> helpers;
-    for (std::size_t i = 1; i < std::min(works.size(), static_cast<std::size_t>(options_.threads)); ++i)
-      helpers.emplace_back(work);
-    work();
-    for (auto& h : helpers) h.join();
+    pool_.run(works.size(), [&](std::size_t i) { score(works[i]); });
   }
 
   void score(Work& work) {
@@ -290,6 +282,7 @@ class Scorer {
   }
 
   const Options& options_;
+  WorkerPool pool_;
   Profiler profiler_;
   std::optional<Ensemble> ensemble_;
   std::optional<Boxes> boxes_;
@@ -332,9 +325,20 @@ void add_score(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"largest", "all"}))
       ->capture_default_str();
   verb.add_option("--min-face", o->min_face, "smaller faces are not seen")->type_name("PIXELS");
-  verb.add_option("--stability", o->stability, "extra crops, to see whether the verdict holds when the box moves")
+  verb.add_option("--crops", o->views.crops, "score so many moved boxes as well; UNCERTAIN where they disagree")
       ->check(CLI::Range(0, kJitterCount))
       ->type_name("N");
+  verb.add_flag("--flip", o->views.flip, "score the mirrored face as well");
+  verb.add_option("--brightness", o->views.brightness, "score it lighter and darker by this share as well")
+      ->check(CLI::Range(0.0, 0.9))
+      ->type_name("SHARE");
+  verb.add_option("--settled", o->views.settled,
+                  "stop when the log-odds are so many standard errors away from the threshold; 0: score all of them")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  verb.add_option("--cache", o->cache, "keep results of so many bytes (16MB), for pictures that come again")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("BYTES");
   verb.add_option("--threads", o->threads, "pictures worked on side by side")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

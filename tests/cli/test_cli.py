@@ -14,8 +14,8 @@ import unittest
 
 ARGS = argparse.Namespace()
 ROOT = pathlib.Path()
-KEYS = ["input", "frame", "width", "height", "verdict", "score", "logit", "threshold", "reasons", "faces", "model", "time_ms", "error"]
-FACE_KEYS = ["box", "landmarks", "detection", "verdict", "score", "logit", "members", "quality", "reasons"]
+KEYS = ["input", "frame", "width", "height", "verdict", "score", "logit", "threshold", "reasons", "faces", "model", "time_ms", "from_cache", "error"]
+FACE_KEYS = ["box", "landmarks", "detection", "verdict", "score", "logit", "members", "quality", "views", "spread", "reasons"]
 
 
 def run(*args: object, code: int = 0, env: dict[str, str] | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -173,6 +173,26 @@ class Score(unittest.TestCase):
         self.assertEqual(len(lines(run("score", "--json", "out/scored.avi"))), 12)
         self.assertIn("need", run("score", "--annotate", "whole.jpg", "pictures", code=2).stderr)
         self.assertNotEqual((ROOT / "pictures" / "live.png").read_bytes(), (ROOT / "out" / "one.png").read_bytes())
+
+    def test_views(self) -> None:
+        (plain,) = lines(run("score", "--json", "pictures/live.png"))
+        self.assertEqual((plain["faces"][0]["views"], plain["faces"][0]["spread"]), (1, 0))
+        views = ("--crops", 3, "--flip", "--brightness", 0.1)
+        (every,) = lines(run("score", "--json", *views, "--settled", 0, "pictures/live.png"))
+        self.assertEqual(every["faces"][0]["views"], 7)
+        self.assertGreater(every["faces"][0]["spread"], 0)
+        (enough,) = lines(run("score", "--json", "--crops", 26, "--threshold", 0.01, "pictures/live.png"))
+        self.assertLess(enough["faces"][0]["views"], 27)
+        self.assertEqual(enough["verdict"], "LIVE")
+
+    def test_cache(self) -> None:
+        twice = ["pictures/live.png", "pictures/live.png"]
+        self.assertEqual([r["from_cache"] for r in lines(run("score", "--json", *twice))], [False, False])
+        first, again = lines(run("score", "--json", "--cache", "1MB", *twice))
+        self.assertEqual([first["from_cache"], again["from_cache"]], [False, True])
+        self.assertEqual(again["faces"], first["faces"])
+        done = run("score", "--cache", "1MB", "--times", *twice)
+        self.assertRegex(done.stderr, r"cache_hits\W+1\b")
 
     def test_times(self) -> None:
         done = run("score", "--times", "pictures")
