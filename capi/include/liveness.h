@@ -715,6 +715,58 @@ LIVENESS_CHECKED liveness_status_t liveness_result_member(const liveness_result_
 LIVENESS_CHECKED liveness_status_t liveness_result_model(const liveness_result_t* result, char* text, size_t capacity,
                                                          size_t* size) LIVENESS_NOEXCEPT;
 
+/* ---- configuration ---- */
+
+/* Values of everything that can be set, from defaults, one file, the environment and the program; docs/configuration.md
+ * lists the keys, "section.name". */
+typedef struct liveness_config_t liveness_config_t;
+
+/* Defaults. INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_config_create(liveness_config_t** config) LIVENESS_NOEXCEPT;
+
+/* Defaults, then a file (.yaml, .yml, .json), then the environment (LIVENESS_SECTION_NAME). INVALID_ARGUMENT,
+ * NOT_FOUND, IO, CONFIG_INVALID (FILE:LINE:COLUMN: KEY: what is wrong, with the nearest known key), UNSUPPORTED (YAML
+ * in a library that was built without it). */
+LIVENESS_CHECKED liveness_status_t liveness_config_load(const char* path, liveness_config_t** config) LIVENESS_NOEXCEPT;
+
+/* `config` may be NULL. */
+LIVENESS_API void liveness_config_destroy(liveness_config_t* config) LIVENESS_NOEXCEPT;
+
+/* Sets one key, over file and environment; lists are separated by commas. INVALID_ARGUMENT, CONFIG_INVALID. */
+LIVENESS_CHECKED liveness_status_t liveness_config_set(liveness_config_t* config, const char* key,
+                                                       const char* value) LIVENESS_NOEXCEPT;
+
+/* The value of a key as JSON: "30", "\"strict\"", "[\"dark\"]". INVALID_ARGUMENT, NOT_FOUND (no such key),
+ * BUFFER_TOO_SMALL. */
+LIVENESS_CHECKED liveness_status_t liveness_config_get(const liveness_config_t* config, const char* key, char* text,
+                                                       size_t capacity, size_t* size) LIVENESS_NOEXCEPT;
+
+/* Where the value came from: "default", "FILE:LINE:COLUMN", the name of a variable, "flag". As liveness_config_get().
+ */
+LIVENESS_CHECKED liveness_status_t liveness_config_where(const liveness_config_t* config, const char* key, char* text,
+                                                         size_t capacity, size_t* size) LIVENESS_NOEXCEPT;
+
+/* The effective values as YAML that liveness_config_load() reads, each with where it came from. INVALID_ARGUMENT,
+ * BUFFER_TOO_SMALL. */
+LIVENESS_CHECKED liveness_status_t liveness_config_yaml(const liveness_config_t* config, char* text, size_t capacity,
+                                                        size_t* size) LIVENESS_NOEXCEPT;
+
+/* Reads the file again; one that does not check out changes nothing. *changed and *waiting (either may be NULL): how
+ * many keys hold a new value from now on, and how many would need a new start and keep their old one. As
+ * liveness_config_load(), and INVALID_STATE where there was no file. */
+LIVENESS_CHECKED liveness_status_t liveness_config_reload(liveness_config_t* config, uint32_t* changed,
+                                                          uint32_t* waiting) LIVENESS_NOEXCEPT;
+
+/* Loads the models that the configuration names and makes a predictor of them. `profiler` may be NULL: no measuring. As
+ * liveness_model_load() and liveness_predictor_create(), and CONFIG_INVALID where no network is named. */
+LIVENESS_CHECKED liveness_status_t liveness_config_predictor(const liveness_config_t* config,
+                                                             liveness_profiler_t* profiler,
+                                                             liveness_predictor_t** predictor) LIVENESS_NOEXCEPT;
+
+/* A governor with the budgets of the section `resources`. INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_config_governor(const liveness_config_t* config,
+                                                            liveness_governor_t** governor) LIVENESS_NOEXCEPT;
+
 /* ---- ROI ---- */
 
 /* Cuts what models want to see out of a frame: crop, border rule, resize, colour order and value range in one pass.

@@ -10,6 +10,7 @@
 
 #include "liveness.h"
 #include "liveness/cache.hpp"
+#include "liveness/config.hpp"
 #include "liveness/detector.hpp"
 #include "liveness/ensemble.hpp"
 #include "liveness/model.hpp"
@@ -50,6 +51,10 @@ struct liveness_result_t {
   std::optional<liveness::Result> result;
   liveness::Status status = liveness::Status::kInvalidState;  // why there is no result
   std::string error = "result: nothing was predicted into it yet";
+};
+
+struct liveness_config_t {
+  liveness::Config config;
 };
 
 struct liveness_monitor_t {

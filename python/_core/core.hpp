@@ -56,6 +56,7 @@ void register_errors(py::module_& m);
 void register_model(py::module_& m);
 void register_roi(py::module_& m);
 void register_detector(py::module_& m);
+void register_config(py::module_& m);
 void register_profiler(py::module_& m);
 void register_resources(py::module_& m);
 void register_cache(py::module_& m);

@@ -11,5 +11,6 @@ PYBIND11_MODULE(_core, m) {
   register_profiler(m);
   register_resources(m);
   register_cache(m);
+  register_config(m);
   register_predictor(m);
 }

@@ -58,6 +58,9 @@ class Scorer {
   Scorer(Models models, const py::dict& options, ProfilerPtr profiler)
       : profiler_(std::move(profiler)), predictor_(std::move(models), to_options(options, profiler_.get())) {}
 
+  Scorer(const Config& config, ProfilerPtr profiler)
+      : profiler_(std::move(profiler)), predictor_(config.ensemble(profiler_.get())) {}
+
   py::tuple predict(const py::object& image, const std::string& color, const std::optional<FaceTuple>& face) const {
     const Frame frame(image, color, "image");
     Result result;
@@ -109,9 +112,9 @@ class Scorer {
 };
 
 template <class P, class Models>
-void register_scorer(py::module_& m, const char* name) {
+py::class_<Scorer<P>> register_scorer(py::module_& m, const char* name) {
   using S = Scorer<P>;
-  py::class_<S>(m, name)
+  return py::class_<S>(m, name)
       .def(py::init<Models, const py::dict&, ProfilerPtr>(), py::arg("models"), py::arg("options"), py::arg("profiler"))
       .def("predict", &S::predict, py::arg("image"), py::arg("color"), py::arg("face"))
       .def("predict_batch", &S::predict_batch, py::arg("images"), py::arg("color"), py::arg("boxes"),
@@ -122,7 +125,14 @@ void register_scorer(py::module_& m, const char* name) {
 
 void register_predictor(py::module_& m) {
   register_scorer<Predictor, Model>(m, "Predictor");
-  register_scorer<Ensemble, std::vector<Model>>(m, "Ensemble");
+  register_scorer<Ensemble, std::vector<Model>>(m, "Ensemble")
+      .def_static(
+          "from_config",
+          [](const Config& config, ProfilerPtr profiler) {
+            const py::gil_scoped_release release;
+            return std::make_unique<Scorer<Ensemble>>(config, std::move(profiler));
+          },
+          py::arg("config"), py::arg("profiler"));
 }
 
 }  // namespace liveness::python

@@ -38,6 +38,7 @@ int run(int argc, char** argv) {
   add_info(app, action);
   add_convert(app, action);
   add_bench(app, action);
+  add_config(app, action);
   add_doctor(app, action);
   try {
     app.parse(argc, argv);

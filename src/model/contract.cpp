@@ -498,12 +498,9 @@ Contract contract_from_json(std::string_view json, std::string_view origin) {
   return contract_from_value(Field(document));
 }
 
-#if !defined(LIVENESS_WITH_YAML)
-Contract contract_from_yaml(std::string_view, std::string_view origin) {
-  throw Error(Status::kUnsupported,
-              std::string(origin) + ": this library was built without YAML; give the contract as a .json file");
+Contract contract_from_yaml(std::string_view yaml, std::string_view origin) {
+  return contract_from_value(Field(parse_yaml(yaml, origin)));
 }
-#endif
 
 Contract read_contract(const std::filesystem::path& path) {
   const std::vector<std::byte> bytes = read_file(path, kMaxContractBytes);

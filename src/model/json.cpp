@@ -372,6 +372,26 @@ Document parse_json(std::string_view text, std::string origin, Status status) {
   return document;
 }
 
+#if !defined(LIVENESS_WITH_YAML)
+Document parse_yaml(std::string_view, std::string_view origin) {
+  throw Error(Status::kUnsupported, std::string(origin) + ": this library was built without YAML; give a .json file");
+}
+#endif
+
+Json parse_word(const std::string& text) {
+  if (text == "true" || text == "True" || text == "TRUE") return true;
+  if (text == "false" || text == "False" || text == "FALSE") return false;
+  if (text.empty() || text == "~" || text == "null") return nullptr;
+  const char* begin = text.data() + (text.front() == '+' ? 1 : 0);
+  const char* end = text.data() + text.size();
+  std::int64_t whole = 0;
+  if (const auto read = std::from_chars(begin, end, whole); read.ec == std::errc() && read.ptr == end) return whole;
+  double number = 0;
+  const auto read = std::from_chars(begin, end, number);
+  if (read.ec == std::errc() && read.ptr == end && std::isfinite(number)) return number;
+  return text;
+}
+
 Positions json_positions(std::string_view text) {
   return PositionReader(text).read();
 }

@@ -42,6 +42,11 @@ struct Document {
 // Throws Error(status) with line and column for text that is no JSON, is nested deeper than kMaxJsonDepth or repeats a
 // key.
 [[nodiscard]] Document parse_json(std::string_view text, std::string origin, Status status);
+// The same for YAML, with status kConfigInvalid (src/config/yaml.cpp). Throws Error(kUnsupported) where the library was
+// built without it.
+[[nodiscard]] Document parse_yaml(std::string_view text, std::string_view origin);
+// A word that is not quoted: a number, true, false, nothing, or text (YAML's core schema).
+[[nodiscard]] Json parse_word(const std::string& text);
 // Where each field of a valid JSON text stands.
 [[nodiscard]] Positions json_positions(std::string_view text);
 

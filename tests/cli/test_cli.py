@@ -276,6 +276,27 @@ class Others(unittest.TestCase):
         j = json.loads(run("doctor", "--json", env=env).stdout)
         self.assertIn("bad.safetensors", " ".join(j["missing"]))
 
+    def test_config(self) -> None:
+        file = ROOT / "door.yaml"
+        file.write_text("pipeline:\n  skip: 2\nresources: {cpu: 0.25}\n")
+        self.assertIn("2 keys, all right", run("config", "check", file).stdout)
+        shown = json.loads(run("config", "show", file, "--json", "--set", "logging.level=debug", env={"LIVENESS_PIPELINE_QUEUE": "5"}).stdout)
+        self.assertEqual(shown["pipeline.skip"], {"value": 2, "source": "file", "where": f"{file}:2:3", "live": True})
+        self.assertEqual(shown["pipeline.queue"]["source"], "environment")
+        self.assertEqual(shown["logging.level"]["source"], "flag")
+        self.assertEqual(shown["pipeline.birth"]["source"], "default")
+        changed = run("config", "show", file, "--changed").stdout.splitlines()
+        self.assertEqual(changed, [f"pipeline.skip = 2  # {file}:2:3", f"resources.cpu = 0.25  # {file}:3:13"])
+        (ROOT / "shown.yaml").write_text(run("config", "show", file).stdout)
+        run("config", "check", "shown.yaml")
+        self.assertEqual(run("config", "docs").stdout, (pathlib.Path(ARGS.source) / "docs" / "configuration.md").read_text())
+        file.write_text("pipeline:\n  skp: 2\n")
+        refused = run("config", "check", file, code=2).stderr
+        self.assertIn(f'{file}:2:3: pipeline.skp: unknown key; did you mean "pipeline.skip"?', refused)
+        run("config", "show", "--set", "nonsense", code=2)
+        run("config", "check", code=2)
+        run("config", code=2)
+
     def test_isa(self) -> None:
         for isa in json.loads(run("doctor", "--json").stdout)["engine"]["available"]:
             (r,) = lines(run("score", "--json", "--isa", isa, "pictures/live.png"))

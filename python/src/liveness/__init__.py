@@ -9,6 +9,7 @@
 
 from liveness import _core
 from liveness._cache import CacheStatistics, PredictionCache, WorkerPool
+from liveness._config import Config, ConfigEntry, Reloaded
 from liveness._errors import (
     CancelledError,
     ConfigInvalidError,
@@ -66,6 +67,8 @@ __all__ = [
     "CacheStatistics",
     "CancelledError",
     "Color",
+    "Config",
+    "ConfigEntry",
     "ConfigInvalidError",
     "Crop",
     "Decided",
@@ -100,6 +103,7 @@ __all__ = [
     "Quality",
     "QualityLimits",
     "Reason",
+    "Reloaded",
     "ResourceMonitor",
     "ResourceUsage",
     "Result",

@@ -1,12 +1,10 @@
-// YAML contracts: the tree becomes the JSON value that the contract's one reader takes, with the place of every field.
+// YAML: the tree becomes the JSON value that the readers take, with the place of every field.
 #include <yaml-cpp/yaml.h>
 
-#include <charconv>
-#include <cmath>
-#include <sstream>
+#include <string>
+#include <utility>
 
-#include "model/contract.hpp"
-#include "model/package.hpp"
+#include "model/json.hpp"
 
 namespace liveness {
 namespace {
@@ -60,21 +58,9 @@ class Converter {
     return result;
   }
 
-  // Words that are not quoted may be numbers, true, false or nothing (YAML's core schema).
+  // Words that are not quoted may be numbers, true, false or nothing.
   static Json scalar(const YAML::Node& node) {
-    const std::string& text = node.Scalar();
-    if (node.Tag() == "!") return text;
-    if (text == "true" || text == "True" || text == "TRUE") return true;
-    if (text == "false" || text == "False" || text == "FALSE") return false;
-    if (text.empty() || text == "~" || text == "null") return nullptr;
-    const char* begin = text.data() + (text.front() == '+' ? 1 : 0);
-    const char* end = text.data() + text.size();
-    std::int64_t whole = 0;
-    if (const auto read = std::from_chars(begin, end, whole); read.ec == std::errc() && read.ptr == end) return whole;
-    double number = 0;
-    const auto read = std::from_chars(begin, end, number);
-    if (read.ec == std::errc() && read.ptr == end && std::isfinite(number)) return number;
-    return text;
+    return node.Tag() == "!" ? Json(node.Scalar()) : parse_word(node.Scalar());
   }
 
   std::string origin_;
@@ -84,7 +70,7 @@ class Converter {
 
 }  // namespace
 
-Contract contract_from_yaml(std::string_view yaml, std::string_view origin) {
+Document parse_yaml(std::string_view yaml, std::string_view origin) {
   Document document{std::string(origin), Status::kConfigInvalid, nullptr, {}};
   try {
     static_cast<void>(Json(yaml).dump());
@@ -99,7 +85,7 @@ Contract contract_from_yaml(std::string_view yaml, std::string_view origin) {
     throw Error(Status::kConfigInvalid, document.origin + ":" + std::to_string(e.mark.line + 1) + ":" +
                                             std::to_string(e.mark.column + 1) + ": not valid YAML: " + e.msg);
   }
-  return contract_from_value(Field(document));
+  return document;
 }
 
 }  // namespace liveness

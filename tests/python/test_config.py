@@ -1,0 +1,70 @@
+"""Configurations: what holds and where it came from, refusals, and what is made from them."""
+
+from pathlib import Path
+
+import liveness
+import numpy as np
+import pytest
+from conftest import TINY, scene
+from liveness import Config
+
+
+def test_values_and_where_they_came_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file = tmp_path / "c.yaml"
+    file.write_text("pipeline:\n  skip: 2\ndecision:\n  abstain: [dark]\n")
+    monkeypatch.setenv("LIVENESS_PIPELINE_QUEUE", "7")
+    config = Config(file)
+    config["decision.profile"] = "strict"
+    config["accuracy.weights"] = [1, 0.5]
+    config["accuracy.adaptive"] = True
+    config["decision.threshold"] = None
+    assert config["pipeline.skip"] == 2
+    assert config["decision.abstain"] == ["dark"]
+    assert config["accuracy.weights"] == [1, 0.5]
+    assert config["accuracy.adaptive"] is True
+    assert config["decision.threshold"] is None
+    assert config.entry("pipeline.skip").where == f"{file}:2:3"
+    assert config.entry("pipeline.queue").source == "environment"
+    assert config.entry("decision.profile").source == "flag"
+    assert config.entry("resources.cpu").live
+    assert [Config.parse(config.to_yaml())[k] for k in config.keys()] == [config[k] for k in config.keys()]
+
+
+def test_refusals():
+    with pytest.raises(liveness.ConfigInvalidError, match=r'text:1:12: .*did you mean "pipeline.skip"'):
+        Config.parse("pipeline: {skp: 1}")
+    with pytest.raises(liveness.ConfigInvalidError, match=r"31 is not in 0\.\.30"):
+        Config()["pipeline.skip"] = 31
+    with pytest.raises(liveness.NotFoundError):
+        Config()["nothing.here"]
+    with pytest.raises(liveness.NotFoundError):
+        Config("no_such_file.yaml")
+
+
+def test_reload(tmp_path: Path):
+    file = tmp_path / "c.yaml"
+    file.write_text("resources: {cpu: 0.25}")
+    config = Config(file)
+    file.write_text("resources: {cpu: 0.5}\npipeline: {queue: 9}")
+    assert config.reload() == liveness.Reloaded(("resources.cpu",), ("pipeline.queue",))
+    assert config["resources.cpu"] == 0.5
+
+
+def test_what_is_made_from_it(tmp_path: Path, predictor: liveness.Predictor):
+    config = Config.parse("resources: {cpu: 0.25}\ndecision: {profile: balanced}")
+    config["models.pad"] = [str(TINY / "pad.safetensors")]
+    config["models.detector"] = str(TINY / "detector.safetensors")
+    profiler = liveness.Profiler()
+    frame = np.ascontiguousarray(scene((1, 1, 150)))
+    with config.ensemble(profiler) as ensemble:
+        result = ensemble.predict(frame, color="bgr")
+    assert result.score == predictor.predict(frame, color="bgr").score
+    assert profiler.get("frames") == 1
+    assert config.governor().admit(0.0)
+    with pytest.raises(liveness.ConfigInvalidError, match=r"models\.pad"):
+        Config().ensemble()
+
+
+def test_documentation_is_what_the_library_says():
+    page = Path(__file__).parents[2] / "docs" / "configuration.md"
+    assert page.read_text() == Config.reference()
