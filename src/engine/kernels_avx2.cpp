@@ -11,6 +11,7 @@ using V = __m256;
 using Int = int __attribute__((vector_size(32)));
 inline constexpr int kLanes = 8;
 inline constexpr int kMaxVectors = 3;
+inline constexpr int kRegisters = 16;
 // Sums, weights and the value that multiplies them fill the 16 registers.
 constexpr int tile_rows(int vectors) {
   return vectors == 1 ? 12 : vectors == 2 ? 6 : 4;

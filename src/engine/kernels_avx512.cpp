@@ -11,6 +11,7 @@ using V = __m512;
 using Int = int __attribute__((vector_size(64)));
 inline constexpr int kLanes = 16;
 inline constexpr int kMaxVectors = 4;
+inline constexpr int kRegisters = 32;
 // Sums and weights fit the 32 registers; a single vector column multiplies straight from memory.
 constexpr int tile_rows(int vectors) {
   return vectors == 1 ? 24 : vectors == 2 ? 12 : vectors == 3 ? 8 : 6;

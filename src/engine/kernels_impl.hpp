@@ -3,11 +3,11 @@
 //   V, kLanes            a vector of kLanes floats, with + - * / and comparison as GCC and clang have them; Int of
 //   equal width load, store, splat   unaligned fma(a, b, c)         a * b + c lowest(a, b), highest(a, b)   b where
 //   either is NaN prelu(x, s)          x < 0 ? x * s : x kMaxVectors, tile_rows(n)     widest tile, and how many pixels
-//   a tile of n vectors has at most kKeepWeights         whether nine weights and a few sums fit the registers
+//   a tile of n vectors has at most kRegisters           vector registers
 // No standard header here: an inline function of it, compiled with these flags, could be the copy that all other code
 // gets.
 
-#define LIVENESS_UNROLL _Pragma("GCC unroll 32")
+#define LIVENESS_UNROLL _Pragma("GCC unroll 64")
 
 LIVENESS_INLINE int smaller(int a, int b) {
   return a < b ? a : b;
@@ -114,7 +114,22 @@ void tile(const Tile& t) {
     const float* a = t.segments[s] + t.a_offset;
     // Opaque to the compiler, which would otherwise keep one offset a pixel, in memory, for the sake of this addition.
     asm("" : "+r"(a));
-    if constexpr (kDepth != 0) {
+    if constexpr (kDepth != 0 && R * N + kDepth * N < kRegisters) {
+      // Windows overlap: each value is fetched once for all pixels that it belongs to.
+      V wv[kDepth][N];
+      LIVENESS_UNROLL for (int k = 0; k < kDepth; ++k) {
+        LIVENESS_UNROLL for (int n = 0; n < N; ++n) wv[k][n] = load(w + (k * N + n) * kLanes);
+      }
+      w += kDepth * N * kLanes;
+      LIVENESS_UNROLL for (int j = 0; j < (R - 1) * kStep + kDepth; ++j) {
+        const V x = splat(a[j]);
+        LIVENESS_UNROLL for (int m = 0; m < R; ++m) {
+          const int k = j - m * kStep;
+          if (k < 0 || k >= kDepth) continue;
+          LIVENESS_UNROLL for (int n = 0; n < N; ++n) sum[m][n] = fma(x, wv[k][n], sum[m][n]);
+        }
+      }
+    } else if constexpr (kDepth != 0) {
       LIVENESS_UNROLL for (int k = 0; k < kDepth; ++k) {
         V wv[N];
         LIVENESS_UNROLL for (int n = 0; n < N; ++n) wv[n] = load(w + n * kLanes);

@@ -9,6 +9,7 @@ using V = float __attribute__((vector_size(16)));
 using Int = int __attribute__((vector_size(16)));
 inline constexpr int kLanes = 4;
 inline constexpr int kMaxVectors = 2;
+inline constexpr int kRegisters = 16;
 constexpr int tile_rows(int vectors) {
   return vectors == 1 ? 8 : 5;
 }

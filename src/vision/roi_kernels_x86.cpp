@@ -505,6 +505,43 @@ LIVENESS_AVX512 void nv12_row_avx512(const std::uint8_t* luma, const std::uint8_
   generic::nv12_row(luma + x, chroma + x, count - x, swapped, out + std::ptrdiff_t{4} * x);
 }
 
+// ---------------------------------------------------------------- NV12, AVX2
+
+LIVENESS_AVX2 inline __m128i eight_bytes(const std::uint8_t* p) {
+  return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+}
+LIVENESS_AVX2 inline __m256i times(__m256i v, int factor) {
+  return _mm256_mullo_epi32(v, _mm256_set1_epi32(factor));
+}
+
+LIVENESS_AVX2 void nv12_row_avx2(const std::uint8_t* luma, const std::uint8_t* chroma, int count, bool swapped,
+                                 std::uint8_t* out) {
+  const __m128i first = _mm_set_epi8(-1, -1, -1, -1, -1, -1, -1, -1, 6, 6, 4, 4, 2, 2, 0, 0);
+  const __m128i second = _mm_set_epi8(-1, -1, -1, -1, -1, -1, -1, -1, 7, 7, 5, 5, 3, 3, 1, 1);
+  const __m128i u_index = swapped ? second : first;
+  const __m128i v_index = swapped ? first : second;
+  const __m256i half = _mm256_set1_epi32(generic::kHalf);
+  const __m256i centre = _mm256_set1_epi32(128);
+  int x = 0;
+  for (; x + 8 <= count; x += 8) {
+    const __m128i uv = eight_bytes(chroma + x);
+    const __m256i u = _mm256_sub_epi32(_mm256_cvtepu8_epi32(_mm_shuffle_epi8(uv, u_index)), centre);
+    const __m256i v = _mm256_sub_epi32(_mm256_cvtepu8_epi32(_mm_shuffle_epi8(uv, v_index)), centre);
+    const __m128i bright = _mm_subs_epu8(eight_bytes(luma + x), _mm_set1_epi8(16));
+    const __m256i y = _mm256_add_epi32(times(_mm256_cvtepu8_epi32(bright), generic::kLuma), half);
+    const __m256i b = _mm256_srai_epi32(_mm256_add_epi32(y, times(u, generic::kBlueU)), 20);
+    const __m256i g = _mm256_srai_epi32(
+        _mm256_add_epi32(_mm256_add_epi32(y, times(u, generic::kGreenU)), times(v, generic::kGreenV)), 20);
+    const __m256i r = _mm256_srai_epi32(_mm256_add_epi32(y, times(v, generic::kRedV)), 20);
+    // Packing cuts to 0..255; of a lane's sixteen bytes then four each are blue, green, red and zero.
+    const __m256i bytes = _mm256_packus_epi16(_mm256_packs_epi32(b, g), _mm256_packs_epi32(r, _mm256_setzero_si256()));
+    const __m256i pixels = _mm256_shuffle_epi8(
+        bytes, _mm256_broadcastsi128_si256(_mm_set_epi8(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0)));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + std::ptrdiff_t{4} * x), pixels);
+  }
+  generic::nv12_row(luma + x, chroma + x, count - x, swapped, out + std::ptrdiff_t{4} * x);
+}
+
 // ---------------------------------------------------------------- the plain loops, compiled for each
 
 void interleaved(FirRow& row) {
@@ -518,10 +555,6 @@ LIVENESS_AVX2 void accumulate_avx2(const FirRow& row, const std::uint8_t* const*
 LIVENESS_AVX2 void reduce_avx2(const FirRow& row, const float* buffer, float* scratch, const float* mul,
                                const float* add, float* const* out) {
   generic::reduce(row, buffer, scratch, mul, add, out);
-}
-LIVENESS_AVX2 void nv12_row_avx2(const std::uint8_t* luma, const std::uint8_t* chroma, int count, bool swapped,
-                                 std::uint8_t* out) {
-  generic::nv12_row(luma, chroma, count, swapped, out);
 }
 LIVENESS_AVX2 void luma_row_avx2(const std::uint8_t* luma, int count, std::uint8_t* out) {
   generic::luma_row(luma, count, out);
