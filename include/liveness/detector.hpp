@@ -44,6 +44,10 @@ class FaceDetector {
   /// The same into a vector whose capacity is reused.
   void detect(const ImageView& image, std::vector<Face>& faces) const;
 
+  /// Looks at a part of the frame only, which is stretched to the network's input; where it reaches outside the frame,
+  /// black is put in. Throws Error(kInvalidArgument) for a bad image or a window that does not meet the frame.
+  void detect(const ImageView& image, const Rect& window, std::vector<Face>& faces) const;
+
   [[nodiscard]] const Model& model() const noexcept;
   [[nodiscard]] const Options& options() const noexcept;
 

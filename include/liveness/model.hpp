@@ -256,6 +256,11 @@ class Model {
   /// Medians of `rounds` passes over a fixed input, step by step.
   [[nodiscard]] std::vector<StepTime> profile(int rounds) const;
 
+  /// The same detector network, planned for pictures of another size; it has no golden inputs. Both sides must be
+  /// multiples of its strides. Throws Error(kInvalidArgument) for a size, Error(kUnsupported) where the model is no
+  /// detector or its graph cannot follow (names the node).
+  [[nodiscard]] Model resized(Size input) const;
+
   class Impl;
   /// For the library's own parts.
   [[nodiscard]] const Impl& impl() const noexcept { return *impl_; }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "liveness/decision.hpp"
+#include "liveness/quality.hpp"
 #include "liveness/types.hpp"
 
 namespace liveness LIVENESS_PUBLIC {
@@ -25,6 +26,17 @@ struct DecisionTargets {
   if (profile == "balanced") return DecisionTargets{0.01F, 0.03F};
   if (profile == "lenient") return DecisionTargets{0.05F, 0.01F};
   return std::nullopt;
+}
+
+/// How much the score of a face counts, 0..1: 1 for a face that is twice as large, sharp and bright as the limits ask,
+/// half as much at each limit; less by the part of the crop that lies outside the frame.
+[[nodiscard]] inline float quality_weight(const Quality& q, const QualityLimits& limits = {}) noexcept {
+  const auto part = [](float value, float limit) {
+    return limit > 0 ? std::clamp(value / (2 * limit), 0.0F, 1.0F) : 1.0F;
+  };
+  const float weight = part(q.face_pixels, limits.min_face_pixels) * part(q.sharpness, limits.min_sharpness) *
+                       part(q.luminance, limits.min_luminance) * (1 - std::clamp(q.outside, 0.0F, 1.0F));
+  return std::isfinite(weight) ? weight : 0.0F;
 }
 
 /// Steadies a series of log-odds: mean and variance over a window, and spikes held back.

@@ -55,8 +55,9 @@ class BoxFollower {
 struct Track {
   std::uint64_t id = 0;  ///< counts from 1 in a tracker; never used again
   Face face;             ///< filtered box and landmarks; `score` is that of the last detection
-  /// 0..1: how well this frame agrees with where the face was expected; 0 where it was not found. Below
-  /// Options::quality_floor the box is doubtful, and the detector looks again in the same frame.
+  Face detected;         ///< what the detector found last, not filtered
+  /// 0..1: the lesser of the detector's (or the follower's) confidence and the likeness() to the frame before; 0 where
+  /// the face was not found. Below Options::quality_floor it is doubtful: the whole frame is searched at once.
   float quality = 0;
   int age = 0;          ///< frames since it was first seen; 0 in that frame
   int unconfirmed = 0;  ///< frames since the detector last found it; 0: in this frame
@@ -102,6 +103,7 @@ class FaceTracker {
     bool cut = false;                      ///< scene cut: every track ended
     bool gap = false;                      ///< more than max_gap since the last frame: every track ended
     bool frozen = false;                   ///< the same picture as the last one, bit for bit: no new evidence
+    Patch scene{};                         ///< the whole frame in small
     bool resized = false;                  ///< size or format of the frames changed: every track ended
   };
 

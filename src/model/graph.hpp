@@ -125,6 +125,10 @@ inline constexpr std::size_t kMaxNodes = 4096;
 inline constexpr std::size_t kMaxRank = 8;
 void check_graph(Graph& graph);
 
+// Plans a checked graph for pictures of another size: the shapes of values, and those that reshapes and resizes carry.
+// Throws Error(kUnsupported) naming the node that cannot follow, and as check_graph; the graph is then of no use.
+void resize_graph(Graph& graph, std::int64_t height, std::int64_t width);
+
 // The shape of what `node` computes, from the shapes of its inputs, which must be valid operands of known shape, and
 // its constants. Throws as check_graph; leaves the rule of the batch axis to it.
 [[nodiscard]] Shape infer_shape(const Graph& graph, const Node& node);

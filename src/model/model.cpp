@@ -89,6 +89,7 @@ Model::Impl::Impl(Package package, const Options& options)
   for (const int id : graph.inputs) info.inputs.push_back(tensor_info(graph, id));
   for (const int id : graph.outputs) info.outputs.push_back(tensor_info(graph, id));
   info.identity = identity(contract, graph);
+  if (contract.task == Task::kDetector) origin = std::make_unique<const Origin>(Origin{graph, options});
   executable = make_executable(std::move(graph), contract, options, info);
   info.weight_bytes = executable->weight_bytes();
   info.workspace_bytes = executable->workspace_bytes();
@@ -155,6 +156,37 @@ float Model::verify() const {
   float worst = 0;
   for (std::size_t i = 0; i < impl_->goldens.size(); ++i) worst = std::max(worst, impl_->check_golden(i));
   return worst;
+}
+
+Model Model::resized(Size input) const {
+  const Contract& own = impl_->contract;
+  if (input.width < 1 || input.height < 1 || input.width > 1 << 16 || input.height > 1 << 16) {
+    throw Error(Status::kInvalidArgument, "input: " + std::to_string(input.width) + " x " +
+                                              std::to_string(input.height) + " pixels; 1 to 65536 are needed");
+  }
+  if (impl_->origin == nullptr) {
+    throw Error(Status::kUnsupported,
+                "model \"" + own.name + "\": only a detector takes another input size, and this is none");
+  }
+  for (const int stride : own.detector->strides) {
+    if (input.width % stride == 0 && input.height % stride == 0) continue;
+    throw Error(Status::kInvalidArgument, "input: " + std::to_string(input.width) + " x " +
+                                              std::to_string(input.height) + " is no multiple of the stride " +
+                                              std::to_string(stride) + " of model \"" + own.name + "\"");
+  }
+  Package package;
+  package.graph = impl_->origin->graph;
+  package.contract = own;
+  package.contract.input.width = input.width;
+  package.contract.input.height = input.height;
+  try {
+    resize_graph(package.graph, input.height, input.width);
+    check_contract(package.contract, package.graph);
+  } catch (const Error& e) {
+    throw Error(Status::kUnsupported, "model \"" + own.name + "\" at " + std::to_string(input.width) + " x " +
+                                          std::to_string(input.height) + ": " + e.what());
+  }
+  return Model(std::make_shared<const Impl>(std::move(package), impl_->origin->options));
 }
 
 void Model::run(std::span<const float> input, std::span<const std::span<float>> outputs, int batch, int threads) const {

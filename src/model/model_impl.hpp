@@ -22,6 +22,12 @@ class Model::Impl {
   std::vector<Golden> goldens;
   std::unique_ptr<const Executable> executable;
   mutable Workers workers;  // of Model::run
+  // What Model::resized() starts from; kept for detectors only, whose graphs are small.
+  struct Origin {
+    Graph graph;
+    Options options;
+  };
+  std::unique_ptr<const Origin> origin;
 
   // A workspace for the duration of one call, from a pool that grows to the number of concurrent calls.
   class Lease {

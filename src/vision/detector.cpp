@@ -93,31 +93,25 @@ class FaceDetector::Impl {
 
   void detect(const ImageView& image, std::vector<Face>& faces) const {
     check_image(image);
-    faces.clear();
-    const Executable& net = *model.impl().executable;
     const Model::Impl::Lease workspace(model.impl());
-    roi.letterbox(image, net.input(*workspace));
-    net.run(*workspace);
-    if (contract().decode == DetectorContract::Decode::kSsd) {
-      decode_ssd(net, *workspace, faces);
-    } else {
-      decode_yunet(net, *workspace, faces);
-    }
+    roi.letterbox(image, model.impl().executable->input(*workspace));
     // The letterboxed frame has whole pixels, so its two scales differ a little.
     const Size frame{image.width, image.height};
     const Size inside = vision::letterbox_size(frame, {model.contract().input.width, model.contract().input.height});
-    const float back_x = static_cast<float>(frame.width) / static_cast<float>(inside.width);
-    const float back_y = static_cast<float>(frame.height) / static_cast<float>(inside.height);
-    for (Face& face : faces) {
-      face.box = {face.box.x * back_x, face.box.y * back_y, face.box.width * back_x, face.box.height * back_y};
-      for (Point& p : face.landmarks) p = {p.x * back_x, p.y * back_y};
-    }
-    // A box beside the picture comes from the letterbox's empty part, and nobody could score it.
-    const Rect whole{0, 0, static_cast<float>(frame.width), static_cast<float>(frame.height)};
-    std::erase_if(faces, [&](const Face& face) {
-      return std::min(face.box.width, face.box.height) < options.min_face || area(intersect(face.box, whole)) <= 0;
-    });
-    keep_best(faces);
+    find(image, *workspace,
+         {0, 0, static_cast<float>(frame.width) / static_cast<float>(inside.width),
+          static_cast<float>(frame.height) / static_cast<float>(inside.height)},
+         faces);
+  }
+
+  void detect(const ImageView& image, const Rect& window, std::vector<Face>& faces) const {
+    const Model::Impl::Lease workspace(model.impl());
+    const Rect region = roi.extract(image, window, 1, model.impl().executable->input(*workspace)).region;
+    const InputContract& in = model.contract().input;
+    find(image, *workspace,
+         {region.x, region.y, region.width / static_cast<float>(in.width),
+          region.height / static_cast<float>(in.height)},
+         faces);
   }
 
   [[nodiscard]] const DetectorContract& contract() const { return *model.contract().detector; }
@@ -132,7 +126,40 @@ class FaceDetector::Impl {
       throw Error(Status::kInvalidArgument,
                   "model \"" + c.name + "\" is not a face detector: its contract says another task");
     }
-    return {RoiSpec{c.input, CropContract{}}};
+    CropContract window;
+    window.border = BorderRule::kConstant;
+    return {RoiSpec{c.input, CropContract{}}, RoiSpec{c.input, window}};
+  }
+
+  // From the network's input pixels to the frame's.
+  struct Back {
+    float x = 0;
+    float y = 0;
+    float scale_x = 1;
+    float scale_y = 1;
+  };
+
+  // The faces of what lies in the workspace's input.
+  void find(const ImageView& image, Workspace& workspace, const Back& back, std::vector<Face>& faces) const {
+    faces.clear();
+    const Executable& net = *model.impl().executable;
+    net.run(workspace);
+    if (contract().decode == DetectorContract::Decode::kSsd) {
+      decode_ssd(net, workspace, faces);
+    } else {
+      decode_yunet(net, workspace, faces);
+    }
+    for (Face& face : faces) {
+      face.box = {face.box.x * back.scale_x + back.x, face.box.y * back.scale_y + back.y, face.box.width * back.scale_x,
+                  face.box.height * back.scale_y};
+      for (Point& p : face.landmarks) p = {p.x * back.scale_x + back.x, p.y * back.scale_y + back.y};
+    }
+    // A box beside the picture comes from the part that was filled in, and nobody could score it.
+    const Rect whole{0, 0, static_cast<float>(image.width), static_cast<float>(image.height)};
+    std::erase_if(faces, [&](const Face& face) {
+      return std::min(face.box.width, face.box.height) < options.min_face || area(intersect(face.box, whole)) <= 0;
+    });
+    keep_best(faces);
   }
 
   // YuNet (Wu et al. 2023, "YuNet: a tiny millisecond-level face detector"), as its authors decode it.
@@ -239,6 +266,10 @@ FaceDetector& FaceDetector::operator=(FaceDetector&&) noexcept = default;
 
 void FaceDetector::detect(const ImageView& image, std::vector<Face>& faces) const {
   impl_->detect(image, faces);
+}
+
+void FaceDetector::detect(const ImageView& image, const Rect& window, std::vector<Face>& faces) const {
+  impl_->detect(image, window, faces);
 }
 
 std::vector<Face> FaceDetector::detect(const ImageView& image) const {
