@@ -86,7 +86,7 @@ class FaceTracker {
     int max_faces = 4;           ///< 1..32: the largest are followed
     float min_face = 0;          ///< pixels, shorter side; smaller faces are not followed
     float match_iou = 0.2F;      ///< 0..1: least overlap of a face with its predicted box
-    float same_face = 0.6F;      ///< -1..1: least likeness() from frame to frame of one and the same face
+    float same_face = 0.7F;      ///< -1..1: least likeness() from frame to frame of one and the same face
     float same_scene = 0.4F;     ///< -1..1: likeness() of two frames below which there was a cut
     double max_gap = 1;          ///< seconds without a frame after which every track ends
     MotionNoise noise;

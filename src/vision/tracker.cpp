@@ -170,7 +170,9 @@ class FaceTracker::Impl {
     bool reported = false;   // born: it has an id
     bool confirmed = false;  // the detector found it in this frame
     std::unique_ptr<BoxFollower> follower;
+    bool replaced = false;  // its find was another face
     bool crossing = false;
+    int parted = 0;               // frames since it touches no other again
     Patch apart{};                // what it looked like when it last touched no other
     std::vector<Patch> rivals{};  // the same of those that it crosses
   };
@@ -336,11 +338,20 @@ class FaceTracker::Impl {
         continue;
       }
       const Find& f = finds_[static_cast<std::size_t>(j)];
-      // After frames without it, a face must be more like itself than from one frame to the next.
-      const float least =
-          s.track.unconfirmed > 0 && s.follower == nullptr ? (1 + options.same_face) / 2 : options.same_face;
-      if (likeness(s.track.patch, f.patch) < least) continue;  // another face: the find is born anew
-      taken[static_cast<std::size_t>(j)] = true;
+      // After frames without it, a face must be more like itself than from one frame to the next; one that crosses
+      // another is known again when they have parted.
+      const bool back = s.track.unconfirmed > 0 && s.follower == nullptr && !s.crossing;
+      float like = likeness(s.track.patch, f.patch);
+      if (s.crossing) like = std::max(like, likeness(s.apart, f.patch));
+      if (like < (back ? (1 + options.same_face) / 2 : options.same_face)) {
+        if (s.crossing) {  // half hidden by the other
+          miss(s, image);
+        } else {  // another face: the find is born anew
+          taken[static_cast<std::size_t>(j)] = false;
+          s.replaced = true;
+        }
+        continue;
+      }
       s.track.quality = agreement(s, f);
       s.motion.correct(f.face);
       s.track.face = s.motion.face();
@@ -354,7 +365,7 @@ class FaceTracker::Impl {
       if (!s.reported && s.hits >= options.birth) be_born(s);
     }
     followed_.clear();
-    remove_dead(find_of);
+    remove_dead();
     give_birth(image, seconds, taken);
   }
 
@@ -388,14 +399,15 @@ class FaceTracker::Impl {
   }
 
   // Tracks whose find was another face, that were not seen for too long, or that have left the picture.
-  void remove_dead(const std::vector<int>& find_of) {
+  void remove_dead() {
     std::size_t kept = 0;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       Slot& s = slots_[i];
-      const bool replaced = find_of[i] >= 0 && !s.confirmed;
       const bool unborn = !s.reported && !s.confirmed;
-      const bool lost = s.track.unconfirmed > options.death || (!s.confirmed && !inside(s.track.face.box));
-      if (replaced || unborn || lost) {
+      // Behind another face it may stay longer: it must prove who it is when they have parted.
+      const int patience = s.crossing ? 3 * options.death : options.death;
+      const bool lost = s.track.unconfirmed > patience || (!s.confirmed && !inside(s.track.face.box));
+      if (s.replaced || unborn || lost) {
         end(s);
         continue;
       }
@@ -451,11 +463,13 @@ class FaceTracker::Impl {
         s.crossing = true;
       } else if (s.confirmed) {
         if (s.crossing && !known_again(s)) {
+          if (++s.parted <= options.death) continue;  // hair of the other may still hang in
           end(s);
           if (s.reported) be_born(s);
           s.track.age = 0;
           s.track.since = seconds;
         }
+        s.parted = 0;
         s.crossing = false;
         s.rivals.clear();
         s.apart = s.track.patch;

@@ -1,7 +1,11 @@
 // The tracker on streams with known truth: made-up faces that YuNet finds.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <memory>
+#include <random>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,6 +23,12 @@ using test::Sprite;
 using test::Stage;
 
 namespace {
+
+// The call fails with this status, and its message names the thing.
+template <class Call>
+void check_refusal(const Call& call, Status status, const std::string& name) {
+  CHECK_THAT(test::refusal(status, call), Catch::Contains(name));
+}
 
 constexpr double kFrame = 1.0 / 30;
 
@@ -70,9 +80,9 @@ TEST_CASE("Six motions: what is scored lies on the face", "[tracker]") {
   const Rect known = known_box(*model, face);
 
   enum class Kind { kPlain, kFast, kVeryFast, kDim, kCovered, kLeaving };
-  const std::vector<std::pair<std::string, Kind>> kinds = {
-      {"plain", Kind::kPlain}, {"fast", Kind::kFast},       {"very fast", Kind::kVeryFast},
-      {"dim", Kind::kDim},     {"covered", Kind::kCovered}, {"leaving", Kind::kLeaving}};
+  const std::vector<std::pair<std::string, Kind>> kinds = {{"plain", Kind::kPlain},        {"fast", Kind::kFast},
+                                                           {"very fast", Kind::kVeryFast}, {"dim", Kind::kDim},
+                                                           {"covered", Kind::kCovered},    {"leaving", Kind::kLeaving}};
   for (const auto& [name, kind] : kinds) {
     CAPTURE(name);
     FaceTracker tracker(*model);
@@ -93,13 +103,13 @@ TEST_CASE("Six motions: what is scored lies on the face", "[tracker]") {
       at.turned = 0.12F * std::sin(0.8F * t);
       if (kind == Kind::kLeaving) at.x = 320 + 8 * static_cast<float>(std::max(i - 40, 0));
       const bool covered = kind == Kind::kCovered && i >= 60 && i < 90;
-      const bool gone = covered || at.x > 560;
+      const bool gone = covered || at.x > 640;
       stage.clear();
       stage.paint(face, at);
       if (covered) stage.cover(static_cast<int>(at.x) - 100, static_cast<int>(at.y) - 110, 200, 240, 90);
       if (kind == Kind::kDim) stage.light(0.15F);
       const auto& update = tracker.update(stage.shoot(2), i * kFrame);
-      if (!gone && i > 1) ++present;
+      if (!gone && i > 0) ++present;
       for (const Track& track : update.tracks) {
         ids.insert(track.id);
         if (!track.scorable) continue;
@@ -114,10 +124,304 @@ TEST_CASE("Six motions: what is scored lies on the face", "[tracker]") {
       }
     }
     const double mean = seen > 0 ? sum / seen : 0;
-    WARN(name << ": mean IoU " << mean << ", scorable " << seen << " of " << present << ", off " << off << ", claimed "
-              << claimed << ", ids " << ids.size());
+    INFO("mean IoU " << mean << ", scorable " << seen << " of " << present << ", off the face " << off << ", ids "
+                     << ids.size());
     CHECK(mean >= 0.85);
     CHECK(off == 0);
+    CHECK(claimed == 0);
     CHECK(seen >= present * 9 / 10);
+    CHECK(ids.size() == (kind == Kind::kCovered ? 2 : 1));  // one second behind a board ends a track
   }
+}
+
+TEST_CASE("A still face has a still box", "[tracker]") {
+  const Model* model = yunet();
+  if (model == nullptr) return;
+  const Sprite face(test::first_person());
+  FaceTracker tracker(*model);
+  Stage stage;
+  stage.paint(face, {320, 240, 150});
+  double sum[4] = {};
+  double squares[4] = {};
+  int n = 0;
+  for (int i = 0; i < 200; ++i) {
+    const auto& update = tracker.update(stage.shoot(3), i * kFrame);
+    if (i < 10) continue;
+    REQUIRE(update.tracks.size() == 1);
+    const Rect& b = update.tracks[0].face.box;
+    const double values[4] = {b.x + b.width / 2, b.y + b.height / 2, b.width, b.height};
+    for (int k = 0; k < 4; ++k) {
+      sum[k] += values[k];
+      squares[k] += values[k] * values[k];
+    }
+    ++n;
+  }
+  const double size = (sum[2] + sum[3]) / (2 * n);
+  for (int k = 0; k < 4; ++k) {
+    CAPTURE(k);
+    const double mean = sum[k] / n;
+    const double deviation = std::sqrt(std::max(squares[k] / n - mean * mean, 0.0));
+    CHECK(deviation <= 0.01 * size);
+  }
+}
+
+TEST_CASE("An id never passes from one face to another when they cross", "[tracker]") {
+  const Model* model = yunet();
+  if (model == nullptr) return;
+  const Sprite faces[2] = {Sprite(test::first_person()), Sprite(test::second_person())};
+  const Rect known[2] = {known_box(*model, faces[0]), known_box(*model, faces[1])};
+  std::mt19937 random(7);
+  const auto draw = [&](float low, float high) { return std::uniform_real_distribution<float>(low, high)(random); };
+  int kept = 0;
+  for (int run = 0; run < 100; ++run) {
+    CAPTURE(run);
+    FaceTracker tracker(*model);
+    Stage stage;
+    const float pace = draw(6, 16);
+    const float height = draw(0, 40);
+    const float sizes[2] = {draw(100, 140), draw(100, 140)};
+    const int front = run % 2;
+    std::map<std::uint64_t, int> owner;
+    for (int i = 0; i < 60; ++i) {
+      const float way = std::min(pace * static_cast<float>(i), 400.0F);
+      const Pose at[2] = {{120 + way, 220, sizes[0]}, {520 - way, 220 + height, sizes[1]}};
+      stage.clear();
+      stage.paint(faces[1 - front], at[1 - front]);
+      stage.paint(faces[front], at[front]);
+      for (const Track& track : tracker.update(stage.shoot(), i * kFrame).tracks) {
+        if (!track.scorable) continue;
+        const float on[2] = {iou(track.face.box, box_at(known[0], at[0])),
+                             iou(track.face.box, box_at(known[1], at[1]))};
+        const int who = on[0] > on[1] ? 0 : 1;
+        if (std::max(on[0], on[1]) < 0.5F || std::fabs(on[0] - on[1]) < 0.2F) continue;
+        const auto known_as = owner.try_emplace(track.id, who).first;
+        CHECK(known_as->second == who);
+        if (std::getenv("DBG") && run < 6)
+          std::printf("%d %d id %d who %d q %.2f\n", run, i, static_cast<int>(track.id), who, track.quality);
+      }
+    }
+    CHECK(owner.size() >= 2);
+    kept += std::count_if(owner.begin(), owner.end(), [&](const auto& o) { return o.second == front; }) == 1 ? 1 : 0;
+  }
+  // The one in front keeps its id; the one behind may be lost, and is then another track.
+  INFO("the id of the face in front kept in " << kept << " of 100 runs");
+  CHECK(kept >= 60);
+}
+
+TEST_CASE("Another face in the same place is another track", "[tracker]") {
+  const Model* model = yunet();
+  if (model == nullptr) return;
+  const Sprite faces[2] = {Sprite(test::first_person()), Sprite(test::second_person())};
+  FaceTracker tracker(*model);
+  Stage stage;
+  std::uint64_t before = 0;
+  for (int i = 0; i < 20; ++i) {
+    stage.clear();
+    stage.paint(faces[i < 10 ? 0 : 1], {320, 240, 150});
+    const auto& update = tracker.update(stage.shoot(), i * kFrame);
+    if (i == 9) {
+      REQUIRE(update.tracks.size() == 1);
+      before = update.tracks[0].id;
+    }
+    if (i == 10) {
+      CHECK(update.tracks.empty());
+      REQUIRE(update.ended.size() == 1);
+      CHECK(update.ended[0] == before);
+    }
+    if (i == 19) {
+      REQUIRE(update.tracks.size() == 1);
+      CHECK(update.tracks[0].id > before);
+    }
+  }
+}
+
+TEST_CASE("Cuts, gaps, frozen frames and other sizes", "[tracker]") {
+  const Model* model = yunet();
+  if (model == nullptr) return;
+  const Sprite face(test::first_person());
+  FaceTracker tracker(*model);
+  Stage room(640, 480, 1);
+  Stage other(640, 480, 2);
+  Stage small(320, 240, 1);
+  room.paint(face, {320, 240, 150});
+  other.paint(face, {200, 300, 150});
+  small.paint(face, {160, 120, 75});
+  double time = 0;
+  const auto next = [&](Stage& stage) -> const FaceTracker::Update& {
+    return tracker.update(stage.shoot(), time += kFrame);
+  };
+
+  next(room);
+  CHECK(next(room).tracks.size() == 1);
+  CHECK(next(room).tracks[0].id == 1);
+
+  const FaceTracker::Update& cut = next(other);
+  CHECK(cut.cut);
+  REQUIRE(cut.ended.size() == 1);
+  CHECK(cut.ended[0] == 1);
+  CHECK(cut.tracks.empty());
+  CHECK(next(other).tracks[0].id == 2);
+
+  time += 1.5;
+  const FaceTracker::Update& gap = next(other);
+  CHECK(gap.gap);
+  CHECK(gap.ended.size() == 1);
+  CHECK(next(other).tracks[0].id == 3);
+
+  const ImageView same = other.shoot();
+  CHECK_FALSE(tracker.update(same, time += kFrame).frozen);
+  CHECK(tracker.update(same, time += kFrame).frozen);
+  CHECK(tracker.update(same, time += kFrame).tracks[0].id == 3);
+  CHECK_FALSE(next(other).frozen);
+
+  const FaceTracker::Update& resized = next(small);
+  CHECK(resized.resized);
+  CHECK(resized.ended.size() == 1);
+  CHECK(next(small).tracks[0].id == 4);
+
+  tracker.reset();
+  next(small);
+  CHECK(next(small).tracks[0].id == 5);
+
+  // The light alone is no cut.
+  small.light(0.5F);
+  CHECK_FALSE(next(small).cut);
+}
+
+TEST_CASE("A lost face is searched for in the same frame", "[tracker]") {
+  const Model* model = yunet();
+  if (model == nullptr) return;
+  const Sprite face(test::first_person());
+  FaceTracker::Options options;
+  options.detect_every = 300;
+  FaceTracker tracker(*model, options);
+  Stage stage;
+  for (int i = 0; i < 12; ++i) {
+    stage.clear();
+    if (i != 8) stage.paint(face, {320, 240, 150});
+    const auto& update = tracker.update(stage.shoot(), i * kFrame);
+    CHECK(update.searched == (i == 0 || i == 8));
+    if (i < 1) continue;
+    REQUIRE(update.tracks.size() == 1);
+    CHECK(update.tracks[0].id == 1);
+    CHECK(update.tracks[0].scorable == (i != 8));
+    CHECK(update.tracks[0].unconfirmed == (i == 8 ? 1 : 0));
+  }
+}
+
+namespace {
+
+// Stands still whatever happens, and says how sure it is.
+class StubbornFollower final : public BoxFollower {
+ public:
+  explicit StubbornFollower(const float* quality) : quality_(quality) {}
+  void start(const ImageView&, const Rect& box) override { box_ = box; }
+  Step follow(const ImageView&) override { return {box_, *quality_}; }
+
+ private:
+  const float* quality_;
+  Rect box_;
+};
+
+}  // namespace
+
+TEST_CASE("What a follower claims is scored only where the detector has just confirmed it", "[tracker]") {
+  const Model* model = yunet();
+  if (model == nullptr) return;
+  const Sprite face(test::first_person());
+  const Rect known = known_box(*model, face);
+  float quality = 1;
+  FaceTracker::Options options;
+  options.method = TrackMethod::kKcf;
+  options.follower = [&] { return std::make_unique<StubbornFollower>(&quality); };
+  FaceTracker tracker(*model, options);
+  Stage stage;
+  int scorable = 0;
+  int most = 0;
+  for (int i = 0; i < 60; ++i) {
+    const Pose at{200 + 4 * static_cast<float>(i), 240, 150};
+    stage.clear();
+    stage.paint(face, at);
+    quality = i < 30 ? 1.0F : 0.5F;  // below the floor: detected in every frame
+    for (const Track& track : tracker.update(stage.shoot(), i * kFrame).tracks) {
+      most = std::max(most, track.unconfirmed);
+      if (i >= 30) CHECK(track.unconfirmed == 0);
+      if (!track.scorable) continue;
+      ++scorable;
+      CHECK(iou(track.face.box, box_at(known, at)) > 0.7F);
+    }
+  }
+  CHECK(scorable >= 50);
+  CHECK(most >= 1);
+  CHECK(most <= options.confirm_within);
+}
+
+TEST_CASE("Bad options and times are refused by name", "[tracker]") {
+  const Model detector = test::tiny_detector();
+  FaceTracker::Options none;
+  none.method = TrackMethod::kNone;
+  const auto refused = [&](auto change, const std::string& name, Status status = Status::kInvalidArgument) {
+    FaceTracker::Options o = none;
+    change(o);
+    CAPTURE(name);
+    check_refusal([&] { FaceTracker(detector, o); }, status, name);
+  };
+  refused([](auto& o) { o.detect_every = 0; }, "tracking.detect_every");
+  refused([](auto& o) { o.window_scale = std::numeric_limits<float>::quiet_NaN(); }, "tracking.window_scale");
+  refused([](auto& o) { o.quality_floor = 1.5F; }, "tracking.quality_floor");
+  refused([](auto& o) { o.birth = 0; }, "tracking.birth");
+  refused([](auto& o) { o.max_faces = 33; }, "tracking.max_faces");
+  refused([](auto& o) { o.max_gap = -1; }, "tracking.max_gap");
+  refused([](auto& o) { o.noise.measurement = 0; }, "tracking.noise.measurement");
+  refused([](auto& o) { o.method = TrackMethod::kCsrt; }, "csrt", Status::kUnsupported);
+  refused([](auto& o) { o.method = TrackMethod::kRedetect, o.window = 20; }, "20 x 20");
+
+  FaceTracker tracker(detector, none);
+  const test::Scene scene;
+  tracker.update(scene.view(), 1);
+  check_refusal([&] { tracker.update(scene.view(), 0.5); }, Status::kInvalidArgument, "runs backwards");
+  check_refusal([&] { tracker.update(scene.view(), NAN); }, Status::kInvalidArgument, "seconds");
+  check_refusal([&] { tracker.update({}, 2); }, Status::kInvalidArgument, "image");
+  check_refusal([&] { tracker.set_detect_every(301); }, Status::kInvalidArgument, "detect_every");
+  tracker.update(scene.view(), 1);  // the same time is no step back
+}
+
+TEST_CASE("A detector planned for another size finds the same faces; what cannot follow is refused", "[model]") {
+  check_refusal([] { static_cast<void>(test::tiny_pad().resized({16, 16})); }, Status::kUnsupported, "tiny_pad");
+  const Model tiny = test::tiny_detector();
+  check_refusal([&] { static_cast<void>(tiny.resized({0, 8})); }, Status::kInvalidArgument, "0 x 8");
+  check_refusal([&] { static_cast<void>(tiny.resized({12, 8})); }, Status::kInvalidArgument, "stride 8");
+  const Model wide = tiny.resized({64, 16});
+  CHECK(wide.contract().input.width == 64);
+  CHECK(wide.info().inputs[0].shape == std::vector<std::int64_t>{3, 16, 64});
+  CHECK(wide.resized({32, 32}).info().outputs[0].shape == tiny.info().outputs[0].shape);
+
+  // A reshape that cuts rows into pieces does not say how wider rows would be cut.
+  Package p = test::tiny_detector_package();
+  Node& last = p.graph.nodes.back();
+  const auto out = static_cast<std::size_t>(last.output);
+  last.attributes = {{"shape", std::vector<std::int64_t>{1, 2, 8, 10}}};
+  p.graph.values[out].shape = {1, 2, 8, 10};
+  const Model odd = test::tiny_model(p);
+  check_refusal([&] { static_cast<void>(odd.resized({64, 32})); }, Status::kUnsupported, "kps_8");
+
+  const Model* model = yunet();
+  if (model == nullptr) return;
+  const Sprite face(test::first_person());
+  Stage stage;
+  stage.paint(face, {320, 240, 150});
+  const ImageView image = stage.shoot();
+  const Face whole = FaceDetector(*model).detect(image).at(0);
+  const FaceDetector local(model->resized({96, 96}));
+  std::vector<Face> found;
+  local.detect(image, {170, 90, 300, 300}, found);
+  REQUIRE(found.size() == 1);
+  CHECK(iou(found[0].box, whole.box) > 0.85F);
+  for (std::size_t i = 0; i < 5; ++i)
+    CHECK(std::hypot(found[0].landmarks[i].x - whole.landmarks[i].x, found[0].landmarks[i].y - whole.landmarks[i].y) <
+          8);
+  // A window that reaches outside the frame, and one beside it.
+  local.detect(image, {-100, -100, 600, 600}, found);
+  CHECK(found.size() == 1);
+  check_refusal([&] { local.detect(image, {700, 0, 50, 50}, found); }, Status::kInvalidArgument, "box");
 }
