@@ -131,6 +131,8 @@ void tile(const Tile& t) {
       }
     } else if constexpr (kDepth != 0) {
       LIVENESS_UNROLL for (int k = 0; k < kDepth; ++k) {
+        // Again: values that windows share would be kept, and sums sent to memory to make room for them.
+        asm("" : "+r"(a));
         V wv[N];
         LIVENESS_UNROLL for (int n = 0; n < N; ++n) wv[n] = load(w + n * kLanes);
         w += N * kLanes;
