@@ -1,7 +1,7 @@
 // OpenVINO through its C interface, so that no Python stands between us and the fastest peer. Loaded at run time from
 // the wheel of the bench environment; the few declarations are those of openvino/c/openvino.h.
 //
-//   openvino_worker LIBOPENVINO_C ONNX INPUTS C H W    one network; answers the commands of serve.hpp
+//   openvino_worker LIBOPENVINO_C ONNX INPUTS C H W f32|bf16    one network; answers the commands of serve.hpp
 #include <dlfcn.h>
 
 #include <cstddef>
@@ -40,7 +40,7 @@ class Library {
 };
 
 void run(int argc, char** argv) {
-  if (argc != 7) throw std::runtime_error("arguments: LIBOPENVINO_C ONNX INPUTS C H W");
+  if (argc != 8) throw std::runtime_error("arguments: LIBOPENVINO_C ONNX INPUTS C H W f32|bf16");
   // Handles live as long as the process.
   const Library library(argv[1]);
   const auto get = [&]<typename F>(F*& function, const char* name) {
@@ -74,7 +74,7 @@ void run(int argc, char** argv) {
   // Left alone, it runs bf16 on CPUs that have it.
   Library::check("ov_core_compile_model_from_file",
                  compile(core, argv[2], "CPU", 8, &compiled, "INFERENCE_NUM_THREADS", "1", "NUM_STREAMS", "1",
-                         "PERFORMANCE_HINT", "LATENCY", "INFERENCE_PRECISION_HINT", "f32"));
+                         "PERFORMANCE_HINT", "LATENCY", "INFERENCE_PRECISION_HINT", argv[7]));
   Library::check("ov_compiled_model_create_infer_request", create_request(compiled, &request));
 
   std::vector<float> pool = liveness::bench::read_raw<float>(argv[3]);

@@ -2,6 +2,7 @@
 """The peers' side of the benchmark; runs in the bench environment (requirements-*.txt), started by run.py.
 
   peers.py prepare WORK NAME=ONNX...         what must be converted once: fixed-batch ONNX, ncnn and TorchScript files, the frame
+  peers.py quantize WORK NAME INPUTS         the network as an OpenVINO file in int8, calibrated on INPUTS; needs NNCF
   peers.py engine ENGINE WORK NAME INPUTS    one network in one engine; the network `call` has one operator: what a call costs
   peers.py pipeline CHAIN WORK YUNET         the raw BGR frame to a verdict; YUNET is the file of any input size
   peers.py first ENGINE WORK NAME...         load the networks, run each once, print a line, end
@@ -398,6 +399,17 @@ def prepare(work: Path, nets: dict[str, str]) -> None:
         cv2.resize(picture[:384], (640, 480), interpolation=cv2.INTER_CUBIC).tofile(frame)
 
 
+def quantize(work: Path, name: str, inputs: str) -> None:
+    import nncf
+    import numpy as np
+    import openvino
+
+    shape = json.loads((work / f"{name}.json").read_text())["shape"]
+    pictures = np.fromfile(inputs, np.float32).reshape(-1, 1, *shape[1:])
+    model = openvino.Core().read_model(work / f"{name}.onnx")
+    openvino.save_model(nncf.quantize(model, nncf.Dataset(list(pictures)), subset_size=len(pictures)), work / f"{name}.int8.xml")
+
+
 def first(engine: str, work: Path, nets: list[str]) -> None:
     """What a program does that scores one picture and ends. TorchScript stands in for a program's own modules."""
     import numpy as np
@@ -445,6 +457,8 @@ def main(arguments: list[str]) -> None:
         match arguments:
             case ["prepare", work, *nets]:
                 prepare(Path(work), dict(n.split("=", 1) for n in nets))
+            case ["quantize", work, name, inputs]:
+                quantize(Path(work), name, inputs)
             case ["engine", engine, work, name, inputs]:
                 serve_engine(engine, Path(work), name, inputs, say)
             case ["pipeline", chain, work, yunet]:

@@ -5,7 +5,9 @@
   run.py --render FILE --markdown docs/performance.md    put the table of a result into a document
 
 An area may name one subject: engine/yunet_320. Peers run in a virtual environment of their own (`./dev setup --bench`):
-$LIVENESS_BENCH_VENV, .venv-bench here or one folder up. Standard library only. How it is measured: docs/performance.md.
+$LIVENESS_BENCH_VENV, .venv-bench here or one folder up. What makes OpenVINO's int8 files does not go together with it:
+$LIVENESS_NNCF_VENV (pip install nncf==3.4.0 openvino==2026.4.1 onnx==1.23.2). Standard library only. How it is measured:
+docs/performance.md.
 """
 
 import argparse
@@ -48,6 +50,7 @@ NETS = {
 }
 PAIR = ("minifasnet_v2_80", "minifasnet_v1se_80")
 YUNET_ANY_SIZE = "yunet_s_640_640.onnx"  # OpenCV's detector sets the size itself
+LOW = ("bf16", "int8")  # precisions below fp32
 ENGINES = ("openvino", "onnxruntime", "ncnn", "torch")
 # Whole peers as they are put together, then the best parts that nobody ships together.
 CHAINS = {
@@ -80,6 +83,10 @@ TARGETS = (
     Target("engine/minifasnet_*/fp32", "*", 1.5),
     Target("engine/yunet_320/fp32", "*", 1.3),
     Target("engine/*/fp32_avx2", "*", 1.2),
+    Target("engine/minifasnet_*/bf16", "OpenVINO*", 1.6),
+    Target("engine/yunet_320/bf16", "OpenVINO*", 1.2),
+    Target("engine/minifasnet_*/int8", "OpenVINO*", 2),
+    Target("engine/minifasnet_*/int8", "LibTorch*", 10),
     Target("engine/*/batch16", "*", 0.98),  # no slower than batch 1; ratios of equals stray by 2 %
     Target("engine/minifasnet_v2_80/peak", "*", 0.75),
     Target("roi/plain80", "*", 2),
@@ -293,10 +300,10 @@ class Bench:
         try:
             ours = [self.worker, "engine", package, inputs]
             logname = name
-            self.start(children, "ours", logname, [*ours, "1"])
+            self.start(children, "ours", logname, [*ours, "1", "fp32"])
             if "ours" not in children:
                 return
-            self.start(children, "batch16", logname, [*ours, "16"])
+            self.start(children, "batch16", logname, [*ours, "16", "fp32"])
             isa, macs = children["ours"].hello["isa"], children["ours"].hello["macs"]
             if isa in ("avx512", "avx2"):
                 self.start(children, "peak", logname, [self.worker, "peak", isa])
@@ -304,10 +311,19 @@ class Bench:
                 self.start(children, engine, logname, [self.python or "", HERE / "peers.py", "engine", engine, self.work, name, inputs])
             if "openvino" in self.peers:
                 native = [self.tool("liveness_bench_openvino"), self.openvino_library(), self.work / f"{name}.onnx", inputs, *map(str, NETS[name].shape)]
-                self.start(children, "openvino_c", logname, native)
+                self.start(children, "openvino_c", logname, [*native, "f32"])
                 if isa == "avx512":
-                    self.start(children, "ours_avx2", logname, [*ours, "1"], {"LIVENESS_ISA": "avx2"})
-                    self.start(children, "openvino_c_avx2", logname, native, {"ONEDNN_MAX_CPU_ISA": "AVX2"})
+                    self.start(children, "ours_avx2", logname, [*ours, "1", "fp32"], {"LIVENESS_ISA": "avx2"})
+                    self.start(children, "openvino_c_avx2", logname, [*native, "f32"], {"ONEDNN_MAX_CPU_ISA": "AVX2"})
+                self.start(children, "openvino_c_bf16", logname, [*native, "bf16"])
+                if quantized := self.quantized(name):
+                    self.start(children, "openvino_c_int8", logname, [*native[:2], quantized, *native[3:], "f32"])
+            for precision in LOW:
+                self.start(children, f"ours_{precision}", logname, [*ours, "1", precision])
+                child = children.get(f"ours_{precision}")
+                if child and child.hello["fallback"]:
+                    log(f"{label}: {child.hello['fallback']}")
+                    children.pop(f"ours_{precision}").close()
             self.check_outputs(label, name, children)
             if "ours" not in children:
                 return
@@ -318,6 +334,11 @@ class Bench:
                     self.add_times(f"{label}/fp32", times["ours"], times[engine], self.engine_name(engine))
             if "ours_avx2" in times and "openvino_c_avx2" in times:
                 self.add_times(f"{label}/fp32_avx2", times["ours_avx2"], times["openvino_c_avx2"], f"{self.engine_name('openvino_c')}, AVX2")
+            for precision in LOW:
+                for engine in (f"openvino_c_{precision}", "torch"):
+                    if f"ours_{precision}" in times and engine in times:
+                        baseline = f"{self.engine_name('openvino_c')}, {precision}" if engine != "torch" else f"{self.engine_name('torch')}, fp32"
+                        self.add_times(f"{label}/{precision}", times[f"ours_{precision}"], times[engine], baseline)
             if "batch16" in times:
                 per_image = [[ms / 16 for ms in r] for r in times["batch16"]]
                 self.add_times(f"{label}/batch16", per_image, times["ours"], "ours, batch 1")
@@ -336,6 +357,20 @@ class Bench:
         kind = {"torch": ", eager", "openvino_c": ", C API"}.get(engine, "")
         return self.versions[engine.removesuffix("_c")] + kind
 
+    def quantized(self, name: str) -> Path | None:
+        """The network in int8 for OpenVINO, made once by the environment that has NNCF."""
+        file = self.work / f"{name}.int8.xml"
+        folder = Path(os.environ.get("LIVENESS_NNCF_VENV") or ROOT.parent / ".venv-nncf")
+        if not file.exists():
+            if not (folder / "bin" / "python").exists():
+                log(f"{name}: no OpenVINO int8: LIVENESS_NNCF_VENV names no environment with NNCF")
+                return None
+            command = [folder / "bin" / "python", HERE / "peers.py", "quantize", self.work, name, self.inputs(name)]
+            done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+            if done.returncode:
+                raise BenchError(f"quantizing {name}: {done.stderr.strip()[-300:]}")
+        return file
+
     def openvino_library(self) -> Path:
         found = sorted(self.python.parent.parent.glob("lib/python*/site-packages/openvino/libs/libopenvino_c.so*")) if self.python else []
         if not found:
@@ -350,7 +385,10 @@ class Bench:
         judge = next((c for c in ("onnxruntime", "openvino", "ours") if c in outputs))
         for child in compared:
             difference = output_difference(outputs[judge], outputs[child], net)
-            if not difference <= TOLERANCE:
+            if child.endswith(LOW):
+                # Drift is what these are asked about, so it is shown instead of judged.
+                self.notes.setdefault("drift", {})[f"{name} {child.replace('_c_', ' ').replace('_', ' ')}"] = round(difference, 4)
+            elif not difference <= TOLERANCE:
                 self.problem(f"{label}: {child} differs from {judge} by {difference:.3g} and is left out")
                 children.pop(child).close()
 
@@ -564,6 +602,9 @@ def as_markdown(document: Mapping[str, Any]) -> str:
     if "call_overhead_us" in notes:
         costs = ", ".join(f"{k} {v:g}" for k, v in notes["call_overhead_us"].items())
         lines += ["", f"Fixed cost of a call through each peer's Python interface, microseconds, part of its figures above: {costs}."]
+    if "drift" in notes:
+        drift = "; ".join(f"{k} {v:g}" for k, v in notes["drift"].items())
+        lines += ["", f"Largest difference from fp32 over the 16 inputs (softmax; of YuNet relative to the outputs' scale): {drift}."]
     if "still640_scores" in notes:
         scores = "; ".join(f"{k}: {v:g}" for k, v in notes["still640_scores"].items())
         lines += ["", f"P(live) of the still picture: {scores}."]
@@ -589,7 +630,9 @@ def merge(old: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     rows = [r for r in old["rows"] if r["name"] not in names] + new["rows"]
     order = {name: i for i, name in enumerate(NETS)}
     rows.sort(key=lambda r: (AREAS.index(r["name"].split("/")[0]), order.get(r["name"].split("/")[1], 0)))
-    return new | {"rows": rows, "notes": old.get("notes", {}) | new["notes"]}
+    notes = old.get("notes", {})
+    drift = notes.get("drift", {}) | new["notes"].get("drift", {})
+    return new | {"rows": rows, "notes": notes | new["notes"] | ({"drift": drift} if drift else {})}
 
 
 def main() -> int:

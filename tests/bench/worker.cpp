@@ -3,7 +3,7 @@
 //
 //   worker inputs C H W COUNT HIGH OUT     writes natural-like pictures, float32 C x H x W in 0..HIGH
 //   worker convert ONNX CONTRACT OUT       writes a model package
-//   worker engine PACKAGE INPUTS BATCH     one network
+//   worker engine PACKAGE INPUTS BATCH PRECISION    one network; precision auto, fp32, bf16 or int8
 //   worker peak avx512|avx2                fused multiply-adds alone
 //   worker pipeline FRAME W H DETECTOR MEMBER...   raw BGR frame to verdict
 //
@@ -63,8 +63,12 @@ void make_inputs(int channels, int height, int width, int count, float high, con
   write_raw(path, all);
 }
 
-void serve_engine(const std::string& package, const std::string& inputs, int batch) {
-  const auto model = liveness::Model::load(package);
+void serve_engine(const std::string& package, const std::string& inputs, int batch, const std::string& precision) {
+  using liveness::Precision;
+  liveness::Model::Options options;
+  for (const auto one : {Precision::kFp32, Precision::kBf16, Precision::kInt8})
+    if (to_string(one) == precision) options.precision = one;
+  const auto model = liveness::Model::load(package, options);
   const auto& info = model.info();
   const std::size_t in_size = info.inputs.at(0).elements();
   const std::vector<float> pool = read_raw<float>(inputs);
@@ -83,7 +87,9 @@ void serve_engine(const std::string& package, const std::string& inputs, int bat
     model.run(std::span(pool).subspan(first * in_size, batch_size * in_size), spans, batch, 1);
   };
   run(0);
-  serve({{{"macs", info.macs}, {"isa", liveness::to_string(info.isa)}, {"batch", batch}}, run, [&] {
+  serve({{{"macs", info.macs}, {"isa", liveness::to_string(info.isa)}, {"batch", batch}, {"fallback", info.fallback}},
+         run,
+         [&] {
            std::vector<float> all;
            for (std::size_t i = 0; i < starts; i += batch_size) {
              run(static_cast<int>(i));
@@ -176,8 +182,8 @@ void run(const std::vector<std::string>& args) {
                 args[6]);
   else if (mode == "convert" && args.size() == 4)
     liveness::convert_onnx(args[1], args[2], args[3]);
-  else if (mode == "engine" && args.size() == 4)
-    serve_engine(args[1], args[2], std::stoi(args[3]));
+  else if (mode == "engine" && args.size() == 5)
+    serve_engine(args[1], args[2], std::stoi(args[3]), args[4]);
   else if (mode == "peak" && args.size() == 2)
     serve_peak(args[1]);
   else if (mode == "pipeline" && args.size() >= 6)
