@@ -586,8 +586,8 @@ class CpuExecutable final : public Executable {
       if (layer.kind != Kind::kConv || layer.groups != 1 || in.layout != Layout::kNhwc || out.height * out.width == 1) {
         continue;
       }
-      // Rounding whole numbers away costs scores most in the first layers, and with few channels it gains no time.
-      const bool sensitive = dense++ < kFloatLayers || in.channels < kFewChannels;
+      // Rounding to whole numbers costs scores most in the first layers, and with few channels it gains no time.
+      const bool sensitive = dense++ < kFloatLayers || std::min(in.channels, out.channels) < kFewChannels;
       Precision lowest = layer.lowest;
       if (lowest == Precision::kAuto) lowest = sensitive ? Precision::kBf16 : Precision::kInt8;
       Precision chosen = std::min(precision, lowest);
