@@ -767,6 +767,269 @@ LIVENESS_CHECKED liveness_status_t liveness_config_predictor(const liveness_conf
 LIVENESS_CHECKED liveness_status_t liveness_config_governor(const liveness_config_t* config,
                                                             liveness_governor_t** governor) LIVENESS_NOEXCEPT;
 
+/* ---- streams: tracker ---- */
+
+/* Finds faces in a stream, follows them and gives each an id. One stream: not const, one thread at a time. */
+typedef struct liveness_tracker_t liveness_tracker_t;
+
+/* How a face is followed between searches of the whole frame. */
+typedef int32_t liveness_track_method_t;
+enum {
+  LIVENESS_TRACK_METHOD_REDETECT = 0, /* the detector looks again in a small window around the predicted place */
+  LIVENESS_TRACK_METHOD_NONE = 1      /* the whole frame is searched every time */
+};
+
+typedef struct liveness_tracker_options_t {
+  uint32_t struct_size;
+  liveness_track_method_t method;
+  int32_t
+      detect_every;    /* default 30; 1 to 300: at most so many frames from one search of the whole frame to the next */
+  int32_t window;      /* default 96: side of the window's picture, pixels; a multiple of the detector's strides */
+  float window_scale;  /* default 2; 1.2 to 8: side of the window, times the longer side of the face */
+  float quality_floor; /* default 0.7; 0 to 1: below, a box is doubtful and the whole frame is searched */
+  int32_t confirm_within;   /* default 3; 0 to 30: frames since its last detection after which a box is never scored */
+  int32_t birth;            /* default 2; 1 to 30: detections in a row that make a track */
+  int32_t death;            /* default 10; 1 to 300: frames without the face that end it */
+  int32_t max_faces;        /* default 4; 1 to 32: the largest are followed */
+  float min_face;           /* default 0: pixels of the shorter side; smaller faces are not followed */
+  float match_iou;          /* default 0.2; 0 to 1: least overlap of a face with its predicted box */
+  float same_face;          /* default 0.7; -1 to 1: least likeness of one face from frame to frame */
+  float same_scene;         /* default 0.4; -1 to 1: likeness of two frames below which there was a cut */
+  float max_gap;            /* default 1: seconds without a frame after which every track ends */
+  float noise_measurement;  /* default 0.015: deviation of a measured coordinate, in face sizes; more smooths more */
+  float noise_acceleration; /* default 4: deviation of the acceleration, in face sizes a second squared */
+  int32_t reserved;         /* 0 */
+  const liveness_detector_options_t* detection; /* default NULL: the detector's defaults */
+} liveness_tracker_options_t;
+
+/* Defaults. `size`: sizeof(liveness_tracker_options_t). Cannot fail. */
+LIVENESS_API void liveness_tracker_options_init(liveness_tracker_options_t* options, size_t size) LIVENESS_NOEXCEPT;
+
+/* How far the decision on a track has come. */
+typedef int32_t liveness_track_state_t;
+enum {
+  LIVENESS_TRACK_STATE_SEARCHING = 0,  /* nothing was scored yet */
+  LIVENESS_TRACK_STATE_COLLECTING = 1, /* scores are collected */
+  LIVENESS_TRACK_STATE_DECIDED = 2     /* LIVE, SPOOF, or UNCERTAIN since the time ran out; may change */
+};
+
+/* One face of a stream. Ids count from 1 and are never used again: what belongs to an id belongs to one appearance. */
+typedef struct liveness_track_t {
+  uint32_t struct_size;
+  liveness_track_state_t state; /* from here to `scores`: of a verifier's tracks; 0 in a tracker's */
+  liveness_verdict_t verdict;
+  float score;      /* P(live) of the mean log-odds that the decision rests on, 0 to 1; 0 where nothing was scored */
+  float confidence; /* 0 to 1: the way from no evidence to the bound of the decision */
+  float threshold;  /* the score that LIVE takes now */
+  liveness_reasons_t reasons;
+  int32_t scored;        /* 1: a network looked at it in this frame */
+  int32_t scores;        /* how often since the track began or was reopened */
+  float quality;         /* 0 to 1: how sure the tracker is; 0 where the face was not found in this frame */
+  int32_t found;         /* 1: the detector has it in this frame */
+  int32_t has_landmarks; /* as in liveness_face_t */
+  liveness_rect_t box;   /* filtered */
+  liveness_point_t landmarks[5];
+  double evidence; /* natural logarithm of the likelihood ratio of bona fide against attack */
+  double since;    /* seconds: when the track began */
+  double decided;  /* seconds: when the verdict was reached; 0 where it was not */
+  uint64_t id;
+} liveness_track_t;
+
+/* Makes an empty struct to be filled, verdict UNCERTAIN. `size`: sizeof(liveness_track_t). Cannot fail. */
+LIVENESS_API void liveness_track_init(liveness_track_t* track, size_t size) LIVENESS_NOEXCEPT;
+
+/* `options` may be NULL: defaults. INVALID_ARGUMENT (no detector, an option out of range), UNSUPPORTED (the network
+ * cannot be planned for the window). */
+LIVENESS_CHECKED liveness_status_t liveness_tracker_create(const liveness_model_t* detector,
+                                                           const liveness_tracker_options_t* options,
+                                                           liveness_tracker_t** tracker) LIVENESS_NOEXCEPT;
+
+/* `tracker` may be NULL. */
+LIVENESS_API void liveness_tracker_destroy(liveness_tracker_t* tracker) LIVENESS_NOEXCEPT;
+
+/* The next frame and its time in seconds, not before the last one's. Writes at most `capacity` tracks, the largest
+ * first, and how many in *count. INVALID_ARGUMENT (the picture, the time; the tracker is then unchanged). */
+LIVENESS_CHECKED liveness_status_t liveness_tracker_update(liveness_tracker_t* tracker, const liveness_image_t* image,
+                                                           double seconds, liveness_track_t* const* tracks,
+                                                           size_t capacity, size_t* count) LIVENESS_NOEXCEPT;
+
+/* ---- streams: verifier ---- */
+
+/* A stream in, decisions out: tracker, models and a sequential test. Models are shared: any number of verifiers may use
+ * one. */
+typedef struct liveness_verifier_t liveness_verifier_t;
+
+/* What may be changed while a stream runs, to save time. */
+typedef struct liveness_pace_t {
+  uint32_t struct_size;
+  int32_t detect_every; /* default 30; 1 to 300 */
+  int32_t score_every;  /* default 3; 1 to 300: a track is scored in every so many frames */
+  int32_t skip;         /* default 0; 0 to 30: frames left out after each one that is looked at */
+} liveness_pace_t;
+
+/* Defaults. `size`: sizeof(liveness_pace_t). Cannot fail. */
+LIVENESS_API void liveness_pace_init(liveness_pace_t* pace, size_t size) LIVENESS_NOEXCEPT;
+
+typedef struct liveness_verifier_options_t {
+  uint32_t struct_size;
+  int32_t all_faces; /* default 0: only the largest face is scored and decided; 1: all of them */
+  int32_t
+      early_exit; /* default 0; 1: a decided track is scored again only every rescore_every frames or if it changes */
+  int32_t rescore_every; /* default 30; 1 to 3000 */
+  float changed_face;    /* default 0.75; -1 to 1: likeness to the face that was scored or decided on below which it is
+                            scored at once, and its verdict reopened */
+  int32_t queue;         /* default 2; 1 to 64: frames that wait in asynchronous mode */
+  float apcer;           /* default -1: of the profile; else the share of attacks that may be called LIVE, 0 to 0.5 */
+  float bpcer;           /* default -1: of the profile; else the share of bona fide that may be called SPOOF */
+  float gain;            /* default 1: evidence of one unit of log-odds */
+  float max_step;        /* default 4: most evidence of one score */
+  float correlation_seconds; /* default 0.25: time in which the correlation of two scores falls to 1/e */
+  float shared;              /* default 0.1; 0 to 1: part of the scores' variance that a presentation does not change */
+  int32_t min_frames;        /* default 5: scores that LIVE takes at least */
+  float min_seconds;         /* default 0.5: time that LIVE takes at least */
+  float max_seconds;         /* default 8: time after which an open test is UNCERTAIN */
+  int32_t smoothing_window;  /* default 5; 1 to 15 scores; 1: no smoothing */
+  float smoothing_spike;     /* default 3: log-odds above the median of the window from which a score is cut back */
+  float smoothing_spread;    /* default 2: deviation of the log-odds at which a score counts half */
+  int32_t adaptive;          /* default 0; 1: the threshold may rise with cause; never in the profile "strict" */
+  float adaptive_max_raise;  /* default 1.5; 0 to 10 log-odds */
+  int32_t cues;              /* default 0; 1: motion that speaks against a face is a reason and denies LIVE */
+  int32_t reserved;          /* 0 */
+  const liveness_predictor_options_t* scoring; /* default NULL: defaults. Its detector, detection and box_convention are
+                                                  not used. */
+  const liveness_tracker_options_t* tracking;  /* default NULL: defaults. Its detect_every is not used. */
+  const liveness_pace_t* pace;                 /* default NULL: defaults */
+} liveness_verifier_options_t;
+
+/* Defaults. `size`: sizeof(liveness_verifier_options_t). Cannot fail. */
+LIVENESS_API void liveness_verifier_options_init(liveness_verifier_options_t* options, size_t size) LIVENESS_NOEXCEPT;
+
+/* `models`: `count` PAD models, at least one. `options` may be NULL: defaults. INVALID_ARGUMENT (no PAD model, no
+ * detector, an option out of range), UNSUPPORTED (box convention; window). */
+LIVENESS_CHECKED liveness_status_t liveness_verifier_create(liveness_model_t* const* models, size_t count,
+                                                            const liveness_model_t* detector,
+                                                            const liveness_verifier_options_t* options,
+                                                            liveness_verifier_t** verifier) LIVENESS_NOEXCEPT;
+
+/* `verifier` may be NULL. Ends the asynchronous mode; not to be called from its callback. */
+LIVENESS_API void liveness_verifier_destroy(liveness_verifier_t* verifier) LIVENESS_NOEXCEPT;
+
+/* The state of a stream after one frame, filled by push and read by the functions below. Belongs to the caller. */
+typedef struct liveness_update_t liveness_update_t;
+
+/* An empty update. INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_update_create(liveness_update_t** update) LIVENESS_NOEXCEPT;
+
+/* `update` may be NULL. Not for the updates that a callback gets. */
+LIVENESS_API void liveness_update_destroy(liveness_update_t* update) LIVENESS_NOEXCEPT;
+
+/* The next frame and its time in seconds, not before the last one's; frames may be missing or late. INVALID_ARGUMENT
+ * (the picture, the time; nothing has changed then), INVALID_STATE (asynchronous mode), MODEL_INVALID. */
+LIVENESS_CHECKED liveness_status_t liveness_verifier_push(liveness_verifier_t* verifier, const liveness_image_t* image,
+                                                          double seconds, liveness_update_t* update) LIVENESS_NOEXCEPT;
+
+typedef struct liveness_update_summary_t {
+  uint32_t struct_size;
+  liveness_verdict_t verdict; /* of the deciding track, the largest; NO_FACE where there is none */
+  uint32_t track_count;       /* the deciding one is 0 */
+  uint32_t event_count;
+  int32_t skipped;  /* 1: the pace left this frame out */
+  int32_t reserved; /* 0 */
+  uint64_t frame;   /* counts the frames given, from 0 */
+  double seconds;
+  double detect_ms; /* wall time, milliseconds: the tracker's, */
+  double roi_ms;
+  double infer_ms;
+  double total_ms;
+} liveness_update_summary_t;
+
+/* Makes an empty struct to be filled. `size`: sizeof(liveness_update_summary_t). Cannot fail. */
+LIVENESS_API void liveness_update_summary_init(liveness_update_summary_t* summary, size_t size) LIVENESS_NOEXCEPT;
+
+/* INVALID_ARGUMENT, INVALID_STATE (nothing was pushed into it yet). */
+LIVENESS_CHECKED liveness_status_t liveness_update_summary(const liveness_update_t* update,
+                                                           liveness_update_summary_t* summary) LIVENESS_NOEXCEPT;
+
+/* Track `index` (below track_count). As liveness_update_summary(). */
+LIVENESS_CHECKED liveness_status_t liveness_update_track(const liveness_update_t* update, uint32_t index,
+                                                         liveness_track_t* track) LIVENESS_NOEXCEPT;
+
+/* What happened to a stream or to a track. */
+typedef int32_t liveness_event_kind_t;
+enum {
+  LIVENESS_EVENT_NEW_TRACK = 0, /* a face appeared */
+  LIVENESS_EVENT_DECIDED = 1,   /* a track has its first verdict; UNCERTAIN: the time ran out */
+  LIVENESS_EVENT_CHANGED = 2,   /* a verdict was revoked or has changed */
+  LIVENESS_EVENT_LOST = 3,      /* a track ended */
+  LIVENESS_EVENT_CUT = 4,       /* scene cut: every track ended */
+  LIVENESS_EVENT_GAP = 5,       /* no frame for too long: every track ended */
+  LIVENESS_EVENT_FORMAT = 6,    /* size or pixel format of the frames changed: every track ended */
+  LIVENESS_EVENT_FROZEN = 7,    /* the stream repeats one picture */
+  LIVENESS_EVENT_RESUMED = 8,   /* it moves again */
+  LIVENESS_EVENT_ERROR = 9,     /* asynchronous mode: a frame was refused; the text says why */
+  LIVENESS_EVENT_THRESHOLD = 10 /* the adaptive threshold moved; the text says why */
+};
+
+typedef struct liveness_event_t {
+  uint32_t struct_size;
+  liveness_event_kind_t kind;
+  liveness_verdict_t verdict;  /* of the track, after the event */
+  liveness_verdict_t previous; /* before it */
+  uint64_t track;              /* 0 where it concerns the stream */
+  double seconds;
+} liveness_event_t;
+
+/* Makes an empty struct to be filled. `size`: sizeof(liveness_event_t). Cannot fail. */
+LIVENESS_API void liveness_event_init(liveness_event_t* event, size_t size) LIVENESS_NOEXCEPT;
+
+/* Name of a kind, e.g. "new_track"; "unknown" for other numbers. Static text. Cannot fail. */
+LIVENESS_API const char* liveness_event_name(liveness_event_kind_t kind) LIVENESS_NOEXCEPT;
+
+/* Event `index` (below event_count), in their order. As liveness_update_summary(). */
+LIVENESS_CHECKED liveness_status_t liveness_update_event(const liveness_update_t* update, uint32_t index,
+                                                         liveness_event_t* event) LIVENESS_NOEXCEPT;
+
+/* Its text for people, which may be empty. As liveness_update_summary(), and BUFFER_TOO_SMALL. */
+LIVENESS_CHECKED liveness_status_t liveness_update_event_text(const liveness_update_t* update, uint32_t index,
+                                                              char* text, size_t capacity,
+                                                              size_t* size) LIVENESS_NOEXCEPT;
+
+/* Gets every update of the asynchronous mode, on the verifier's own thread. `update` is valid during the call only. It
+ * may call anything but start, stop and destroy of its verifier. */
+typedef void (*liveness_update_callback_t)(void* context, const liveness_update_t* update);
+
+/* Asynchronous mode: from here on submit takes frames and a thread of the verifier looks at them. INVALID_ARGUMENT,
+ * INVALID_STATE (it is on already). */
+LIVENESS_CHECKED liveness_status_t liveness_verifier_start(liveness_verifier_t* verifier,
+                                                           liveness_update_callback_t callback,
+                                                           void* context) LIVENESS_NOEXCEPT;
+
+/* Copies the frame and returns at once; a full queue drops its oldest frame. From any thread, also while others call
+ * this, dropped, pace and set_pace. INVALID_ARGUMENT (the picture; a time that runs backwards), INVALID_STATE (the
+ * mode is off). */
+LIVENESS_CHECKED liveness_status_t liveness_verifier_submit(liveness_verifier_t* verifier,
+                                                            const liveness_image_t* image,
+                                                            double seconds) LIVENESS_NOEXCEPT;
+
+/* Drops what waits, waits for the frame in work, ends the mode; nothing happens where it is off. INVALID_STATE (called
+ * from the callback). */
+LIVENESS_CHECKED liveness_status_t liveness_verifier_stop(liveness_verifier_t* verifier) LIVENESS_NOEXCEPT;
+
+/* *count: frames that the queue dropped since start. From any thread. INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_verifier_dropped(const liveness_verifier_t* verifier,
+                                                             uint64_t* count) LIVENESS_NOEXCEPT;
+
+/* From any thread. INVALID_ARGUMENT. */
+LIVENESS_CHECKED liveness_status_t liveness_verifier_pace(const liveness_verifier_t* verifier,
+                                                          liveness_pace_t* pace) LIVENESS_NOEXCEPT;
+
+/* From the next frame on; from any thread. INVALID_ARGUMENT (a value out of range). */
+LIVENESS_CHECKED liveness_status_t liveness_verifier_set_pace(liveness_verifier_t* verifier,
+                                                              const liveness_pace_t* pace) LIVENESS_NOEXCEPT;
+
+/* Every track ends without an event; ids go on counting. INVALID_STATE (asynchronous mode). */
+LIVENESS_CHECKED liveness_status_t liveness_verifier_reset(liveness_verifier_t* verifier) LIVENESS_NOEXCEPT;
+
 /* ---- ROI ---- */
 
 /* Cuts what models want to see out of a frame: crop, border rule, resize, colour order and value range in one pass.

@@ -18,6 +18,8 @@
 #include "liveness/profiler.hpp"
 #include "liveness/resources.hpp"
 #include "liveness/roi.hpp"
+#include "liveness/tracker.hpp"
+#include "liveness/verifier.hpp"
 #include "liveness/worker_pool.hpp"
 
 struct liveness_model_t {
@@ -63,6 +65,19 @@ struct liveness_monitor_t {
 
 struct liveness_governor_t {
   liveness::Governor governor;
+};
+
+struct liveness_tracker_t {
+  liveness::FaceTracker tracker;
+};
+
+struct liveness_verifier_t {
+  std::shared_ptr<liveness::Profiler> profiler;  // declared first: destroyed after the verifier that uses it
+  liveness::Verifier verifier;
+};
+
+struct liveness_update_t {
+  std::optional<liveness::StreamUpdate> update;
 };
 
 struct liveness_roi_t {
