@@ -3,6 +3,7 @@
 
 #include "liveness/adaptive.hpp"
 #include "liveness/cache.hpp"
+#include "liveness/calibration.hpp"
 #include "liveness/config.hpp"
 #include "liveness/cues.hpp"
 #include "liveness/decision.hpp"

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "liveness/cache.hpp"
+#include "liveness/calibration.hpp"
 #include "liveness/decision.hpp"
 #include "liveness/detector.hpp"
 #include "liveness/error.hpp"
@@ -75,6 +76,10 @@ struct DecisionOptions {
   /// 0..1; replaces the profile: LIVE at or above, SPOOF below. With Fusion::kMajority it replaces the members' own
   /// thresholds.
   std::optional<float> threshold;
+  /// Made by `liveness calibrate` for exactly these models and this fusion: scores and log-odds of faces are the
+  /// calibrated ones (those of members stay as they are), and `profile` names one of its profiles. Refused with
+  /// Error(kInvalidArgument) for others, and with Fusion::kMajority.
+  std::optional<Calibration> calibration;
   QualityLimits limits;
   /// Reasons that turn LIVE or SPOOF into UNCERTAIN.
   ReasonMask abstain = mask(Reason::kTooSmall) | mask(Reason::kBlurred) | mask(Reason::kDark) |

@@ -94,14 +94,20 @@ std::size_t score_output(const Model& model) {
   refuse("model '" + model.contract().name + "': no output named '" + score.output + "'");
 }
 
-Bounds own_bounds(const Model& model, const Ensemble::Options& options) {
-  if (options.threshold) return {*options.threshold, *options.threshold};
-  const auto& profiles = model.contract().score->profiles;
-  const auto found = profiles.find(options.profile);
+Bounds bounds_of(const std::map<std::string, ThresholdProfile>& profiles, const std::string& wanted,
+                 const std::string& owner) {
+  const auto found = profiles.find(wanted);
   if (found != profiles.end()) return {found->second.live, found->second.spoof};
   std::string known;
   for (const auto& [name, profile] : profiles) known += (known.empty() ? "" : ", ") + name;
-  refuse("profile: '" + options.profile + "' is not in model '" + model.contract().name + "', which has: " + known);
+  refuse("profile: '" + wanted + "' is not in " + owner + ", which has: " + known);
+}
+
+Bounds own_bounds(const Model& model, const Ensemble::Options& options) {
+  // A calibration speaks of the fused score; what members say of themselves stays by their own thresholds.
+  if (options.threshold && !options.calibration) return {*options.threshold, *options.threshold};
+  return bounds_of(model.contract().score->profiles, options.calibration ? "balanced" : options.profile,
+                   "model '" + model.contract().name + "'");
 }
 
 // Softmax with the log-odds of the live class against all others kept, for P(live) rounds to 1 long before they are
@@ -222,9 +228,16 @@ Pipeline::Pipeline(std::vector<Model> members, Ensemble::Options options)
     name_ += (name_.empty() ? "" : "+") + m.contract().name;
     static_cast<void>(map_box({0, 0, 1, 1}, convention, *m.contract().crop));  // throws where there is no map
   }
-  bounds_ = options_.threshold && options_.fusion != Fusion::kMajority
-                ? Bounds{*options_.threshold, *options_.threshold}
-                : fuse_bounds(options_.fusion, member_bounds_, options_.weights);
+  const auto all_at = [](float threshold) { return Bounds{threshold, threshold}; };
+  if (options_.calibration) {
+    options_.calibration->require(members_, options_.fusion, options_.weights);
+    bounds_ = options_.threshold ? all_at(*options_.threshold)
+                                 : bounds_of(options_.calibration->profiles, options_.profile, "the calibration");
+  } else {
+    bounds_ = options_.threshold && options_.fusion != Fusion::kMajority
+                  ? all_at(*options_.threshold)
+                  : fuse_bounds(options_.fusion, member_bounds_, options_.weights);
+  }
   if (options_.cache != nullptr) identity_ = options_.cache->impl().hash(everything());
 }
 
@@ -248,6 +261,10 @@ Bytes Pipeline::everything() const {
   b.add(options_.fusion);
   for (const float w : options_.weights) b.add(w);
   b.add(options_.disagreement);
+  if (options_.calibration) {
+    b.add(options_.calibration->method);
+    for (const double p : options_.calibration->parameters) b.add(p);
+  }
   const auto& [face_pixels, sharpness, luminance, overexposed, outside, yaw, pitch] = options_.limits;
   for (const float limit : {face_pixels, sharpness, luminance, overexposed, outside, yaw, pitch}) b.add(limit);
   b.add(options_.abstain);
@@ -337,7 +354,12 @@ bool Pipeline::augment(const ImageView& image, const std::string& convention, Fa
 }
 
 MemberScore Pipeline::fuse_members(std::span<const MemberScore> scores) const {
-  return fuse(options_.fusion, scores, member_bounds_, options_.weights);
+  MemberScore fused = fuse(options_.fusion, scores, member_bounds_, options_.weights);
+  if (options_.calibration) {
+    fused.logit = options_.calibration->apply(fused.logit);
+    fused.score = to_score(fused.logit);
+  }
+  return fused;
 }
 
 FaceResult Pipeline::judge(const ImageView& image, const Face& face, const std::string& convention, bool several,
