@@ -30,11 +30,15 @@ int run(int argc, char** argv) {
       "  liveness score photo.jpg                       a verdict with its reasons\n"
       "  liveness score --json pictures/ clip.mp4       one JSON line a picture or frame\n"
       "  liveness score --sheet sheet.png pictures/     a contact sheet of all of them\n"
+      "  liveness eval pictures/ --html report.html      error rates of bona fide and attacks, with intervals\n"
+      "  liveness calibrate pictures/ -o camera.yaml    thresholds for one's own camera\n"
       "  liveness info model.safetensors --verify       what a model is, and whether it works here\n"
       "  liveness doctor                                what this machine has and lacks\n"
       "Each verb has its own --help. Exit codes: 0 done, 1 an input failed, 2 nothing could be done.");
   Action action;
   add_score(app, action);
+  add_eval(app, action);
+  add_calibrate(app, action);
   add_info(app, action);
   add_convert(app, action);
   add_bench(app, action);

@@ -15,6 +15,7 @@
 #include "draw.hpp"
 #include "inputs.hpp"
 #include "liveness/opencv.hpp"
+#include "measure.hpp"
 #include "models.hpp"
 #include "progress.hpp"
 #include "record.hpp"
@@ -32,6 +33,7 @@ struct Options {
   std::vector<float> weights;
   std::string profile = "balanced";
   std::optional<float> threshold;
+  std::string calibration;
   std::string boxes;
   std::string box_convention = "yunet";
   std::string faces = "largest";
@@ -46,18 +48,6 @@ struct Options {
   std::string annotate;
   std::string sheet;
 };
-
-Fusion fusion_of(const std::string& name) {
-  for (int i = 0; i < kFusionCount; ++i)
-    if (name == to_string(static_cast<Fusion>(i))) return static_cast<Fusion>(i);
-  throw UsageError("fusion: no such rule: " + name);
-}
-
-void make_parent(const fs::path& file) {
-  std::error_code failed;
-  if (file.has_parent_path()) fs::create_directories(file.parent_path(), failed);
-  if (failed) throw UsageError(fmt::format("'{}': the folder cannot be made: {}", file.string(), failed.message()));
-}
 
 bool write_picture(const std::string& file, const cv::Mat& picture) {
   try {
@@ -148,6 +138,7 @@ class Scorer {
     e.weights = o.weights;
     e.profile = o.profile;
     e.threshold = o.threshold;
+    if (!o.calibration.empty()) e.calibration = Calibration::load(o.calibration);
     e.all_faces = o.faces == "all";
     e.augmentation = o.views;
     if (o.cache > 0) e.cache = std::make_shared<PredictionCache>(PredictionCache::Options{o.cache, {}});
@@ -304,10 +295,8 @@ void add_score(CLI::App& app, Action& action) {
   verb.add_option("inputs", o->inputs, "pictures, folders of them, videos, camera:N")->type_name("IMAGE|DIR|VIDEO");
   verb.add_option("--list", o->list, "text file with one input a line; - is standard input")->type_name("FILE");
   o->models.add_to(verb);
-  std::vector<std::string> fusions;
-  for (int i = 0; i < kFusionCount; ++i) fusions.emplace_back(to_string(static_cast<Fusion>(i)));
   verb.add_option("--fusion", o->fusion, "how several networks' scores become one")
-      ->check(CLI::IsMember(fusions))
+      ->check(CLI::IsMember(fusion_names()))
       ->capture_default_str();
   verb.add_option("--weights", o->weights, "for --fusion weighted: one a network")
       ->delimiter(',')
@@ -317,6 +306,8 @@ void add_score(CLI::App& app, Action& action) {
       verb.add_option("--profile", o->profile, "threshold profile of the networks: strict, balanced, lenient")
           ->capture_default_str();
   verb.add_option("--threshold", o->threshold, "LIVE at or above this score, SPOOF below")->excludes(profile);
+  verb.add_option("--calibration", o->calibration, "made by liveness calibrate for these networks and this camera")
+      ->type_name("FILE");
   verb.add_option("--boxes", o->boxes,
                   "face boxes, lines of input,x,y,width,height or input,frame,x,y,width,height; no detection then")
       ->type_name("FILE");

@@ -20,6 +20,8 @@ struct UsageError : std::runtime_error {
 };
 
 void add_score(CLI::App& app, Action& action);
+void add_eval(CLI::App& app, Action& action);
+void add_calibrate(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 void add_convert(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
