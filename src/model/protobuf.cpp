@@ -125,4 +125,46 @@ void WireReader::fail(const std::string& message) const {
   fail_at(base_ + at_, message);
 }
 
+// ---------------------------------------------------------------- writing
+
+void WireWriter::varint(std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) bytes_.push_back(static_cast<std::byte>(value | 0x80));
+  bytes_.push_back(static_cast<std::byte>(value));
+}
+
+void WireWriter::tag(std::uint32_t number, WireField::Type type) {
+  varint(std::uint64_t{number} << 3 | static_cast<std::uint64_t>(type));
+}
+
+void WireWriter::integer(std::uint32_t number, std::int64_t value) {
+  tag(number, WireField::Type::kVarint);
+  varint(static_cast<std::uint64_t>(value));
+}
+
+void WireWriter::single(std::uint32_t number, float value) {
+  tag(number, WireField::Type::kFixed32);
+  const auto raw = std::as_bytes(std::span(&value, 1));
+  bytes_.insert(bytes_.end(), raw.begin(), raw.end());
+}
+
+void WireWriter::bytes(std::uint32_t number, std::span<const std::byte> value) {
+  tag(number, WireField::Type::kBytes);
+  varint(value.size());
+  bytes_.insert(bytes_.end(), value.begin(), value.end());
+}
+
+void WireWriter::text(std::uint32_t number, std::string_view value) {
+  bytes(number, std::as_bytes(std::span(value)));
+}
+
+void WireWriter::integers(std::uint32_t number, std::span<const std::int64_t> values) {
+  WireWriter list;
+  for (const auto v : values) list.varint(static_cast<std::uint64_t>(v));
+  bytes(number, list.bytes_);
+}
+
+void WireWriter::singles(std::uint32_t number, std::span<const float> values) {
+  bytes(number, std::as_bytes(values));
+}
+
 }  // namespace liveness

@@ -1,5 +1,5 @@
-// The protobuf wire format, as much of it as reading ONNX takes. Nothing is copied; every length is checked before it
-// is used.
+// The protobuf wire format, as much of it as ONNX takes. Reading copies nothing and checks every length before it is
+// used.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace liveness {
@@ -60,6 +61,26 @@ class WireReader {
   std::span<const std::byte> bytes_;
   std::size_t at_ = 0;
   std::size_t base_ = 0;
+};
+
+// A message under construction. Fields appear in the order of the calls.
+class WireWriter {
+ public:
+  void integer(std::uint32_t number, std::int64_t value);
+  void single(std::uint32_t number, float value);
+  void text(std::uint32_t number, std::string_view value);
+  void bytes(std::uint32_t number, std::span<const std::byte> value);
+  void integers(std::uint32_t number, std::span<const std::int64_t> values);  // packed
+  void singles(std::uint32_t number, std::span<const float> values);          // packed
+  void message(std::uint32_t number, const WireWriter& value) { bytes(number, value.data()); }
+
+  [[nodiscard]] std::span<const std::byte> data() const noexcept { return bytes_; }
+  [[nodiscard]] std::vector<std::byte> take() && noexcept { return std::move(bytes_); }
+
+ private:
+  void varint(std::uint64_t value);
+  void tag(std::uint32_t number, WireField::Type type);
+  std::vector<std::byte> bytes_;
 };
 
 }  // namespace liveness
