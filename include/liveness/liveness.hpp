@@ -13,6 +13,7 @@
 #include "liveness/evaluation.hpp"
 #include "liveness/model.hpp"
 #include "liveness/motion.hpp"
+#include "liveness/optimize.hpp"
 #include "liveness/predictor.hpp"
 #include "liveness/profiler.hpp"
 #include "liveness/quality.hpp"

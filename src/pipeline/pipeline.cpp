@@ -110,8 +110,9 @@ Bounds own_bounds(const Model& model, const Ensemble::Options& options) {
                    "model '" + model.contract().name + "'");
 }
 
-// Softmax with the log-odds of the live class against all others kept, for P(live) rounds to 1 long before they are
-// large.
+}  // namespace
+
+// The log-odds are kept, for P(live) rounds to 1 long before they are large.
 void score_classes(std::span<const float> values, const ScoreContract& contract, const std::string& model,
                    MemberScore& to) {
   const auto logit_of = [&](std::size_t i) {
@@ -134,6 +135,8 @@ void score_classes(std::span<const float> values, const ScoreContract& contract,
   to.score = static_cast<float>(1.0 / (1.0 + std::exp(-odds)));
   to.logit = static_cast<float>(std::clamp(odds, -static_cast<double>(kMaxLogit), static_cast<double>(kMaxLogit)));
 }
+
+namespace {
 
 // Turns what a network is about to see into another view of the same crop.
 void transform(bool mirrored, float gain, const InputContract& input, const PlanarView& planes) {

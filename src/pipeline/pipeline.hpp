@@ -16,6 +16,11 @@
 
 namespace liveness {
 
+// P(live) from the class outputs of one picture: softmax, and the log-odds of the live class against all others. Throws
+// Error(kModelInvalid), naming `model`, where a value is not finite.
+void score_classes(std::span<const float> values, const ScoreContract& contract, const std::string& model,
+                   MemberScore& to);
+
 class Pipeline {
  public:
   Pipeline(std::vector<Model> members, Ensemble::Options options);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Exported networks against the files they came from: the onnx checker, the promised opset and free batch, and ONNX Runtime's
-outputs on one and on three pictures at once.
+outputs on one and on three pictures at once. QDQ exports against the same weights as floats.
 
   export.py CASES EXPORTED    CASES: what make_cases.py wrote; EXPORTED: what parity_export made of it
 """
@@ -45,8 +45,11 @@ def main():
         try:
             model = onnx.load(file)
             onnx.checker.check_model(model, full_check=True)
-            assert [o.version for o in model.opset_import] == [int(opset)], "another opset"
-            mine, original = session(file), session(original_of(cases, name))
+            quantized = opset == "qdq"
+            assert [o.version for o in model.opset_import] == [13 if quantized else int(opset)], "another opset"
+            assert quantized == any(n.op_type == "DequantizeLinear" for n in model.graph.node), "whole numbers"
+            source = os.path.join(exported, "rounded", name + ".onnx") if quantized else original_of(cases, name)
+            mine, original = session(file), session(source)
             assert [o.name for o in mine.get_outputs()] == [o.name for o in original.get_outputs()], "other outputs"
             shape = original.get_inputs()[0].shape[1:]
             assert mine.get_inputs()[0].shape == ["batch", *shape], f"input {mine.get_inputs()[0].shape}"
