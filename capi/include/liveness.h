@@ -302,6 +302,99 @@ LIVENESS_CHECKED liveness_status_t liveness_model_run(const liveness_model_t* mo
 LIVENESS_CHECKED liveness_status_t liveness_convert(const char* onnx, const char* contract, const char* package,
                                                     int32_t goldens) LIVENESS_NOEXCEPT;
 
+/* ---- smaller packages, and the way back to ONNX ---- */
+
+/* What a picture shows, where somebody knows it. */
+typedef int32_t liveness_label_t;
+enum { LIVENESS_LABEL_UNKNOWN = 0, LIVENESS_LABEL_BONA_FIDE = 1, LIVENESS_LABEL_ATTACK = 2 };
+
+/* Crops to measure a network on. To be filled by one thread; the functions that take it const only read it. */
+typedef struct liveness_samples_t liveness_samples_t;
+
+/* For networks with this model's input and crop. */
+LIVENESS_CHECKED liveness_status_t liveness_samples_create(const liveness_model_t* model,
+                                                           liveness_samples_t** samples) LIVENESS_NOEXCEPT;
+LIVENESS_API void liveness_samples_destroy(liveness_samples_t* samples) LIVENESS_NOEXCEPT;
+
+/* Adds the face in a picture; the crop is copied. `face` NULL: the picture is a crop in the network's own size, or, for a
+ * detector, any picture. `box_convention`: whose box that is; NULL: "yunet". INVALID_ARGUMENT, UNSUPPORTED (no map from
+ * boxes of that convention). */
+LIVENESS_CHECKED liveness_status_t liveness_samples_add(liveness_samples_t* samples, const liveness_image_t* image,
+                                                        const liveness_rect_t* face, const char* box_convention,
+                                                        liveness_label_t label) LIVENESS_NOEXCEPT;
+
+/* What was done and what it did to the scores: JSON. docs/optimize.md has the keys. */
+typedef struct liveness_report_t liveness_report_t;
+LIVENESS_API void liveness_report_destroy(liveness_report_t* report) LIVENESS_NOEXCEPT;
+/* Text by "ask the size, then fill". INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
+LIVENESS_CHECKED liveness_status_t liveness_report_json(const liveness_report_t* report, char* text, size_t capacity,
+                                                        size_t* size) LIVENESS_NOEXCEPT;
+
+/* How a package keeps its weights: fp16 halves them, int8 quarters them (layers with few weights stay half floats). */
+typedef int32_t liveness_storage_t;
+enum { LIVENESS_STORAGE_FP32 = 0, LIVENESS_STORAGE_FP16 = 1, LIVENESS_STORAGE_INT8 = 2 };
+
+typedef struct liveness_quantize_options_t {
+  uint32_t struct_size;
+  liveness_storage_t storage; /* default LIVENESS_STORAGE_INT8 */
+  int32_t qualify_bf16;       /* default 0; 1: measure bf16 and let the package claim it where it passes the gate */
+  int32_t qualify_int8;       /* default 1: the same for int8 */
+  double max_acer;            /* gate: growth of (APCER + BPCER) / 2, as a share; default 0.005; needs labels */
+  double max_flips;           /* gate: share of samples whose verdict changes; default 0.01 */
+  double max_score;           /* gate: mean change of P(live); default 0.02 */
+  double sensitive;           /* share of the layers that may be left in fp32 to pass the gate; default 0.25 */
+  const liveness_samples_t* samples; /* for the gate; default NULL: nothing can be qualified. Used during the call only */
+  const char* const* keep;           /* names of layers that stay fp32 in any case; default NULL */
+  uint32_t keep_count;               /* length of `keep`; default 0 */
+  uint32_t reserved;                 /* 0 */
+} liveness_quantize_options_t;
+
+/* Defaults. `size`: sizeof(liveness_quantize_options_t). Cannot fail. */
+LIVENESS_API void liveness_quantize_options_init(liveness_quantize_options_t* options, size_t size) LIVENESS_NOEXCEPT;
+
+/* Package to package: rounds the weights, and lets the package claim the precisions that pass the gate and no others. The
+ * file `out` appears whole or not at all. `options` may be NULL: defaults. `report` may be NULL; otherwise *report is the
+ * caller's to destroy. INVALID_ARGUMENT, NOT_FOUND, IO, MODEL_INVALID, UNSUPPORTED. */
+LIVENESS_CHECKED liveness_status_t liveness_quantize(const char* package, const char* out,
+                                                     const liveness_quantize_options_t* options,
+                                                     liveness_report_t** report) LIVENESS_NOEXCEPT;
+
+typedef struct liveness_prune_options_t {
+  uint32_t struct_size;
+  int32_t per_layer; /* default 0: the least important channels go first; 1: every width shrinks by the same share */
+  double ratio;      /* share of the multiply-accumulates to take out, above 0 and below 1; default 0.3 */
+  int32_t multiple;  /* widths stay multiples of it, or as they were; default 16 */
+  int32_t reserved;  /* 0 */
+  const char* gradients; /* safetensors file with a gradient for each weight, for importance; default NULL: L2 norm */
+  const liveness_samples_t* samples; /* for the drift; default NULL. Used during the call only */
+} liveness_prune_options_t;
+
+/* Defaults. `size`: sizeof(liveness_prune_options_t). Cannot fail. */
+LIVENESS_API void liveness_prune_options_init(liveness_prune_options_t* options, size_t size) LIVENESS_NOEXCEPT;
+
+/* Package to package without the least important channels. Everything else as liveness_quantize; UNSUPPORTED also where so
+ * much cannot be taken out. */
+LIVENESS_CHECKED liveness_status_t liveness_prune(const char* package, const char* out,
+                                                  const liveness_prune_options_t* options,
+                                                  liveness_report_t** report) LIVENESS_NOEXCEPT;
+
+typedef struct liveness_export_options_t {
+  uint32_t struct_size;
+  int32_t opset;     /* 11 to 17; default 13 */
+  int32_t quantized; /* default 0; 1: weights that the package keeps as int8 stay so, behind DequantizeLinear */
+  int32_t reserved;  /* 0 */
+  const liveness_samples_t* activations; /* quantized: activations become unsigned 8 bits over the ranges seen in these
+                                            samples; default NULL: they stay float. Used during the call only */
+} liveness_export_options_t;
+
+/* Defaults. `size`: sizeof(liveness_export_options_t). Cannot fail. */
+LIVENESS_API void liveness_export_options_init(liveness_export_options_t* options, size_t size) LIVENESS_NOEXCEPT;
+
+/* Writes a package as an ONNX file with a free batch axis. `options` may be NULL: defaults. INVALID_ARGUMENT, NOT_FOUND,
+ * IO, MODEL_INVALID, UNSUPPORTED. */
+LIVENESS_CHECKED liveness_status_t liveness_export_onnx(const char* package, const char* onnx,
+                                                        const liveness_export_options_t* options) LIVENESS_NOEXCEPT;
+
 /* ---- faces ---- */
 
 /* A face in a frame. */

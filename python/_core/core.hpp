@@ -54,6 +54,7 @@ using DetectionTuple = std::tuple<std::optional<float>, std::optional<float>, in
 // One file a topic.
 void register_errors(py::module_& m);
 void register_model(py::module_& m);
+void register_optimize(py::module_& m);
 void register_roi(py::module_& m);
 void register_detector(py::module_& m);
 void register_config(py::module_& m);

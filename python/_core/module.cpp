@@ -6,6 +6,7 @@ PYBIND11_MODULE(_core, m) {
   m.attr("version") = std::string(liveness::kVersion);
   register_errors(m);
   register_model(m);
+  register_optimize(m);
   register_roi(m);
   register_detector(m);
   register_profiler(m);

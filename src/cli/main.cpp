@@ -41,6 +41,7 @@ int run(int argc, char** argv) {
   add_calibrate(app, action);
   add_info(app, action);
   add_convert(app, action);
+  add_optimize(app, action);
   add_bench(app, action);
   add_config(app, action);
   add_doctor(app, action);

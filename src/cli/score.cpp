@@ -15,6 +15,7 @@
 #include "draw.hpp"
 #include "inputs.hpp"
 #include "liveness/opencv.hpp"
+#include "logits.hpp"
 #include "measure.hpp"
 #include "models.hpp"
 #include "progress.hpp"
@@ -47,6 +48,7 @@ struct Options {
   bool times = false;
   std::string annotate;
   std::string sheet;
+  std::string logits;
 };
 
 bool write_picture(const std::string& file, const cv::Mat& picture) {
@@ -125,6 +127,7 @@ struct Work {
   Record record;
   cv::Mat annotated;
   cv::Mat tile;
+  std::string logits;  // lines, ended
 };
 
 class Scorer {
@@ -144,6 +147,11 @@ class Scorer {
     if (o.cache > 0) e.cache = std::make_shared<PredictionCache>(PredictionCache::Options{o.cache, {}});
     e.detection.min_face = o.min_face;
     e.box_convention = o.box_convention;
+    if (!o.logits.empty()) {
+      make_parent(o.logits);
+      const std::string& boxes = need_detector ? chosen.detector->contract().detector->box : o.box_convention;
+      logits_.emplace(chosen.members, boxes, o.logits);
+    }
     if (need_detector) e.detector = std::move(chosen.detector);
     e.profiler = o.times ? &profiler_ : nullptr;
     ensemble_.emplace(std::move(chosen.members), e);
@@ -213,6 +221,11 @@ class Scorer {
       } catch (const std::exception& e) {
         record.error = e.what();
       }
+    if (logits_ && record.result) try {
+        work.logits = logits_->lines(record, view(frame.image));
+      } catch (const std::exception& e) {
+        record.error = e.what();
+      }
     if (annotate_ && !frame.image.empty()) {
       work.annotated = frame.image.clone();
       annotate(work.annotated, record);
@@ -231,6 +244,7 @@ class Scorer {
     else
       ++failed_;
     progress_.clear();
+    if (logits_) logits_->write(work.logits);
     if (options_.json)
       fmt::print("{}", to_json_line(record));
     else if (options_.csv)
@@ -253,6 +267,7 @@ class Scorer {
 
   int finish() {
     progress_.clear();
+    if (logits_ && !logits_->finish()) complain(fmt::format("cannot write {}", options_.logits));
     if (!options_.sheet.empty() && !sheet_.empty()) {
       if (!write_picture(options_.sheet, sheet_.compose())) complain(fmt::format("cannot write {}", options_.sheet));
       if (left_out_ > 0)
@@ -277,6 +292,7 @@ class Scorer {
   Profiler profiler_;
   std::optional<Ensemble> ensemble_;
   std::optional<Boxes> boxes_;
+  std::optional<Logits> logits_;
   ContactSheet sheet_;
   Progress progress_;
   bool annotate_ = false;
@@ -339,6 +355,9 @@ void add_score(CLI::App& app, Action& action) {
   verb.add_option("--frames", o->source.frames, "at most so many frames of each video")
       ->check(CLI::Range(1, 1000000000))
       ->type_name("N");
+  verb.add_option("--logits", o->logits,
+                  "JSON lines with every network's class outputs for each face: what a training script learns from")
+      ->type_name("FILE");
   auto* json = verb.add_flag("--json", o->json, "one JSON line a picture");
   verb.add_flag("--csv", o->csv, "one line a face")->excludes(json);
   verb.add_flag("--times", o->times, "a table of times a stage, on stderr");

@@ -219,6 +219,59 @@ class Score(unittest.TestCase):
             self.assertEqual(done.returncode, 0)
 
 
+class Optimize(unittest.TestCase):
+    PAD = "models/tiny_pad.safetensors"
+
+    def test_quantize_with_labels(self) -> None:
+        done = run("quantize", self.PAD, "-o", "small.safetensors", "--detector", "tiny_detector", "--bona-fide", "pictures/live.png", "--attacks",
+                   "pictures/spoof.png", "--json")
+        report = json.loads(done.stdout)
+        self.assertEqual(report["bytes_after"], (ROOT / "small.safetensors").stat().st_size)
+        (q,) = report["qualifications"]
+        self.assertTrue(q["passed"], q["reason"])
+        self.assertEqual(q["drift"]["before"], {"apcer": 0, "bpcer": 0, "attacks": 1, "bona_fide": 1})
+        self.assertEqual(json.loads(run("info", "small.safetensors", "--json").stdout)["contract"]["qualified"], ["int8"])
+
+    def test_quantize_tells_what_it_could_not_use(self) -> None:
+        done = run("quantize", self.PAD, "-o", "small.safetensors", "--detector", "tiny_detector", "--samples", "pictures", code=1)
+        self.assertIn("pictures/nobody.png: no face found", done.stderr)
+        self.assertIn("int8: qualified", done.stdout)
+        done = run("quantize", self.PAD, "-o", "small.safetensors", "--samples", "pictures/live.png", code=2)
+        self.assertIn("give --boxes or --detector", done.stderr)
+
+    def test_quantize_without_pictures_claims_nothing(self) -> None:
+        done = run("quantize", self.PAD, "-o", "small.safetensors", "--qualify", "bf16,int8")
+        self.assertIn("bf16: NOT qualified", done.stdout)
+        self.assertIn("int8: NOT qualified", done.stdout)
+
+    def test_prune_refuses_what_cannot_shrink(self) -> None:
+        done = run("prune", self.PAD, "-o", "pruned.safetensors", code=2)
+        self.assertIn("multiply-accumulates can be taken out", done.stderr)
+        self.assertFalse((ROOT / "pruned.safetensors").exists())
+
+    def test_export(self) -> None:
+        self.assertIn("opset 17", run("export", self.PAD, "-o", "net.onnx", "--opset", 17).stdout)
+        (ROOT / "net.json").write_text(json.dumps(json.loads(run("info", self.PAD, "--json").stdout)["contract"]))
+        for model in (self.PAD, "net.onnx"):
+            (r,) = lines(run("score", "--json", "--model", model, "pictures/live.png"))
+            self.assertAlmostEqual(r["score"], 0.989, delta=0.01)
+        run("export", self.PAD, "-o", "net.onnx", "--quantized", code=2)
+
+    def test_logits_beside_the_verdicts(self) -> None:
+        run("score", "--logits", "teacher.jsonl", "--faces", "all", "pictures/live.png", "pictures/deeper")
+        found = [json.loads(line) for line in (ROOT / "teacher.jsonl").read_text().splitlines()]
+        self.assertEqual([(f["input"], f["face"]) for f in found],
+                         [("pictures/live.png", 0), ("pictures/deeper/two, faces.png", 0), ("pictures/deeper/two, faces.png", 1)])
+        for f in found:
+            (member,) = f["members"]
+            self.assertEqual(member["model"], "tiny_pad")
+            self.assertEqual(set(member["classes"]), {"live", "attack0", "attack2"})
+        # The live logit is (green - 128) / 16, the others are -log 2.
+        classes = found[0]["members"][0]["classes"]
+        self.assertAlmostEqual(classes["live"] - classes["attack0"], (200 - 128) / 16 + 0.693, delta=0.3)
+        run("score", "--logits", "nowhere/file/", "pictures/live.png", code=2)
+
+
 class Others(unittest.TestCase):
     def test_help_and_version(self) -> None:
         self.assertRegex(run("--version").stdout, r"liveness \d+\.\d+\.\d+")
@@ -325,6 +378,11 @@ class Others(unittest.TestCase):
         self.assertTrue(json.loads(run("info", "--json", "--verify", "v2.safetensors").stdout)["verified"]["ok"])
         a = json.loads(run("info", "--json", onnx).stdout)
         self.assertEqual(a["contract"]["name"], "minifasnet_v2_80")
+        report = json.loads(run("prune", "v2.safetensors", "-o", "pruned.safetensors", "--ratio", 0.4, "--json").stdout)
+        pruned = json.loads(run("info", "--json", "--verify", "pruned.safetensors").stdout)
+        self.assertEqual(pruned["macs"], report["macs_after"])
+        self.assertLessEqual(report["macs_after"], 0.6 * report["macs_before"])
+        self.assertTrue(pruned["verified"]["ok"])
         run("convert", onnx, "--contract", "missing.yaml", "-o", "x.safetensors", code=2)
         self.assertFalse((ROOT / "x.safetensors").exists())
 

@@ -7,7 +7,7 @@
 >>> print(result.verdict, result.score, *result.reasons.sentences)
 """
 
-from liveness import _core
+from liveness import _core, optimize
 from liveness._cache import CacheStatistics, PredictionCache, WorkerPool
 from liveness._config import Config, ConfigEntry, Reloaded
 from liveness._errors import (
@@ -118,4 +118,5 @@ __all__ = [
     "Workload",
     "available_isas",
     "convert",
+    "optimize",
 ]

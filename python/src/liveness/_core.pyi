@@ -29,6 +29,39 @@ class RoiProcessor:
     def __init__(self, models: Sequence[Model], box_convention: str | None) -> None: ...
     def extract(self, image: npt.NDArray[np.uint8], color: str, face: _Box) -> list[tuple[_Array, _Box, float]]: ...
 
+class Samples:
+    def __init__(self, model: Model) -> None: ...
+    def add(
+        self,
+        image: npt.NDArray[np.uint8],
+        color: str,
+        face: _Box | None,
+        box_convention: str,
+        label: str,
+    ) -> None: ...
+    def size(self) -> int: ...
+
+def quantize(
+    package: bytes,
+    out: bytes,
+    storage: str,
+    qualify: list[str],
+    gate: tuple[float, float, float],
+    samples: Samples | None,
+    sensitive: float,
+    keep: list[str],
+) -> str: ...
+def prune(
+    package: bytes,
+    out: bytes,
+    ratio: float,
+    per_layer: bool,
+    multiple: int,
+    gradients: bytes | None,
+    samples: Samples | None,
+) -> str: ...
+def export_onnx(package: bytes, onnx: bytes, opset: int, quantized: bool, activations: Samples | None) -> None: ...
+
 class FaceDetector:
     def __init__(self, model: Model, options: _Detection) -> None: ...
     def detect(self, image: npt.NDArray[np.uint8], color: str) -> list[_Face]: ...
