@@ -57,7 +57,7 @@ struct ErrorRates {
 };
 
 /// How far a changed network is from the one it was made of.
-struct Drift {
+struct ScoreDrift {
   std::int64_t samples = 0;
   double outputs = 0;  ///< largest |difference| of an output value, relative to max(1, largest |value| of that output)
   /// Of a PAD network; of others 0.
@@ -126,7 +126,7 @@ struct Qualification {
   Precision precision = Precision::kFp32;
   bool passed = false;
   std::string reason;  ///< in words: what passed, or what was too much
-  Drift drift;
+  ScoreDrift drift;
   double milliseconds = 0;  ///< of one pass on this machine, median
 };
 
@@ -134,7 +134,7 @@ struct QuantizeReport {
   std::uint64_t bytes_before = 0;  ///< of the files
   std::uint64_t bytes_after = 0;
   double milliseconds_before = 0;  ///< one pass in fp32, median
-  Drift stored;                    ///< what storage alone does, all arithmetic in fp32
+  ScoreDrift stored;               ///< what storage alone does, all arithmetic in fp32
   std::vector<LayerReport> layers;
   std::vector<Qualification> qualifications;  ///< one for each of `qualify`
 };
@@ -172,7 +172,7 @@ struct PruneReport {
   double milliseconds_before = 0;  ///< one pass in fp32, median
   double milliseconds_after = 0;
   std::vector<WidthReport> widths;
-  std::optional<Drift> drift;  ///< where there are samples
+  std::optional<ScoreDrift> drift;  ///< where there are samples
 };
 
 /// Package to package without the least important channels: they are taken out of every layer that they run through, so

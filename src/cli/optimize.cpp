@@ -103,7 +103,7 @@ std::string percent(double share) {
   return fmt::format("{:.2f} %", 100 * share);
 }
 
-std::string to_text(const Drift& d) {
+std::string to_text(const ScoreDrift& d) {
   std::string text = fmt::format(
       "{} samples: outputs move by {:.4f} at most, scores by {:.4f} on average and {:.4f} at most, {} of verdicts flip",
       d.samples, d.outputs, d.mean_score, d.max_score, percent(d.flips));

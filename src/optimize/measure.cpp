@@ -183,9 +183,9 @@ ErrorRates rates(const Verdicts& v, std::int64_t attacks, std::int64_t bona_fide
 
 }  // namespace
 
-Drift compare(const Package& package, const Samples& samples, const std::vector<SampleOutputs>& before,
-              const std::vector<SampleOutputs>& after) {
-  Drift drift;
+ScoreDrift compare(const Package& package, const Samples& samples, const std::vector<SampleOutputs>& before,
+                   const std::vector<SampleOutputs>& after) {
+  ScoreDrift drift;
   drift.samples = static_cast<std::int64_t>(before.size());
   for (std::size_t i = 0; i < before.size(); ++i) {
     for (std::size_t k = 0; k < before[i].size(); ++k) {

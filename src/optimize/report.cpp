@@ -9,7 +9,7 @@ Json to_value(const std::optional<ErrorRates>& r) {
   return {{"apcer", r->apcer}, {"bpcer", r->bpcer}, {"attacks", r->attacks}, {"bona_fide", r->bona_fide}};
 }
 
-Json to_value(const Drift& d) {
+Json to_value(const ScoreDrift& d) {
   return {{"samples", d.samples},      {"outputs", d.outputs}, {"mean_score", d.mean_score},
           {"max_score", d.max_score},  {"flips", d.flips},     {"before", to_value(d.before)},
           {"after", to_value(d.after)}};

@@ -225,7 +225,7 @@ TEST_CASE("quantize: the gate decides what a package may claim") {
     CHECK(report.qualifications[1].passed);
     CHECK(read_package(FileSource(out)).contract.qualified == options.qualify);
     CHECK(std::all_of(report.layers.begin(), report.layers.end(), [](const auto& l) { return l.quantized; }));
-    const Drift& drift = report.qualifications[1].drift;
+    const ScoreDrift& drift = report.qualifications[1].drift;
     CHECK(drift.samples == 40);
     REQUIRE(drift.before);
     CHECK(drift.before->apcer == 0);

@@ -27,7 +27,7 @@ Label = Literal["unknown", "bona_fide", "attack"]
 Storage = Literal["fp32", "fp16", "int8"]
 
 __all__ = [
-    "Drift",
+    "ScoreDrift",
     "ErrorRates",
     "LayerReport",
     "PruneReport",
@@ -84,7 +84,7 @@ class ErrorRates:
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
+class ScoreDrift:
     """How far a changed network is from the one it was made of."""
 
     samples: int
@@ -122,7 +122,7 @@ class Qualification:
     reason: str
     milliseconds: float
     """Of one pass on this machine, median."""
-    drift: Drift
+    drift: ScoreDrift
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class QuantizeReport:
     bytes_after: int
     milliseconds_before: float
     """One pass in fp32, median."""
-    stored: Drift
+    stored: ScoreDrift
     """What storage alone does, all arithmetic in fp32."""
     layers: tuple[LayerReport, ...]
     qualifications: tuple[Qualification, ...]
@@ -159,7 +159,7 @@ class PruneReport:
     milliseconds_before: float
     milliseconds_after: float
     widths: tuple[WidthReport, ...]
-    drift: Drift | None
+    drift: ScoreDrift | None
     """Where there were samples."""
 
 
@@ -167,8 +167,8 @@ def _rates(raw: dict[str, Any] | None) -> ErrorRates | None:
     return None if raw is None else ErrorRates(**raw)
 
 
-def _drift(raw: dict[str, Any]) -> Drift:
-    return Drift(**{**raw, "before": _rates(raw["before"]), "after": _rates(raw["after"])})
+def _drift(raw: dict[str, Any]) -> ScoreDrift:
+    return ScoreDrift(**{**raw, "before": _rates(raw["before"]), "after": _rates(raw["after"])})
 
 
 def quantize(
