@@ -108,9 +108,9 @@ inline Package tiny_detector_package() {
   Graph& g = p.graph;
   const int image = add_value(g, "image", {1, 3, 32, 32});
   g.inputs = {image};
-  using Ints = std::vector<std::int64_t>;
-  const int cells = add_node(g, Op::kAveragePool, "cells", {operand(image)}, {1, 3, kCells, kCells},
-                             {{"kernel", Ints{8, 8}}, {"strides", Ints{8, 8}}});
+  const int cells =
+      add_node(g, Op::kAveragePool, "cells", {operand(image)}, {1, 3, kCells, kCells},
+               {{"kernel", std::vector<std::int64_t>{8, 8}}, {"strides", std::vector<std::int64_t>{8, 8}}});
 
   // Channels of the input are blue, green, red.
   const auto head = [&](const std::string& name, std::vector<float> weight, std::vector<float> bias, bool sigmoid) {
@@ -120,9 +120,9 @@ inline Package tiny_detector_package() {
     int v = add_node(g, Op::kConv, name + "_conv", {operand(cells), w, b}, {1, n, kCells, kCells});
     if (sigmoid) v = add_node(g, Op::kSigmoid, name + "_sigmoid", {operand(v)}, {1, n, kCells, kCells});
     v = add_node(g, Op::kTranspose, name + "_points", {operand(v)}, {1, kCells, kCells, n},
-                 {{"perm", Ints{0, 2, 3, 1}}});
+                 {{"perm", std::vector<std::int64_t>{0, 2, 3, 1}}});
     g.outputs.push_back(add_node(g, Op::kReshape, name + "_8", {operand(v)}, {1, kCells * kCells, n},
-                                 {{"shape", Ints{1, kCells * kCells, n}}}));
+                                 {{"shape", std::vector<std::int64_t>{1, kCells * kCells, n}}}));
   };
   head("cls", {0, 0, 0.25F}, {-50}, true);
   head("obj", {0, 0, 0.25F}, {-50}, true);
