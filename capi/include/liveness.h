@@ -224,7 +224,8 @@ typedef struct liveness_model_options_t {
 /* Defaults. `size`: sizeof(liveness_model_options_t). Cannot fail. */
 LIVENESS_API void liveness_model_options_init(liveness_model_options_t* options, size_t size) LIVENESS_NOEXCEPT;
 
-/* Reads a package (.safetensors), or an ONNX file that has a contract beside it. `options` may be NULL: defaults.
+/* Reads a package (.safetensors), an ONNX file that has a contract beside it, or, where allow_code is set, a TorchScript
+ * (.pt) or AOTInductor (.pt2) file that has one. `options` may be NULL: defaults.
  * INVALID_ARGUMENT, NOT_FOUND (the file, the plugin), IO, MODEL_INVALID (damaged, or golden inputs miss), UNSUPPORTED
  * (an operator of the network; an instruction set, precision or device that there is not), CONFIG_INVALID (the
  * contract). */
@@ -295,6 +296,21 @@ LIVENESS_CHECKED liveness_status_t liveness_model_run(const liveness_model_t* mo
                                                       size_t input_count, float* const* outputs,
                                                       const size_t* output_counts, size_t output_count, int32_t batch,
                                                       int32_t threads) LIVENESS_NOEXCEPT;
+
+/* The same from pixels: batch x height x width x channels bytes in the network's own size and colour order, which become
+ * values as the contract's "input" says; on an accelerator that is done there. pixel_count: how many bytes in all. */
+LIVENESS_CHECKED liveness_status_t liveness_model_run_pixels(const liveness_model_t* model, const uint8_t* pixels,
+                                                             size_t pixel_count, float* const* outputs,
+                                                             const size_t* output_counts, size_t output_count,
+                                                             int32_t batch, int32_t threads) LIVENESS_NOEXCEPT;
+
+/* Who can run networks here, as one JSON array: the native engine, then LibTorch: {"backend", "available", "version",
+ * "file" (the plugin), "devices": ["cpu", "cuda:0", ...], "blas" (the file that LibTorch's fp32 matrix products are
+ * bound to), "graphs" (passes on an accelerator are recorded), "missing" (why it is not available, and how to get it)}.
+ * Loads the plugin, where there is one: `plugin`, or where liveness_model_load() looks for it if NULL.
+ * INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
+LIVENESS_CHECKED liveness_status_t liveness_backends_describe(const char* plugin, char* text, size_t capacity,
+                                                              size_t* size) LIVENESS_NOEXCEPT;
 
 /* Reads an ONNX file and its contract (JSON; YAML where the library was built with it), makes `goldens` (0 to 64)
  * golden inputs, and writes a package. The file appears whole or not at all. INVALID_ARGUMENT, NOT_FOUND, IO,

@@ -48,6 +48,23 @@ std::string describe(const Model& model) {
   return all.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+// Of values or of pixels.
+template <class T>
+void run(const liveness_model_t* model, std::span<const T> input, float* const* outputs, const size_t* output_counts,
+         size_t output_count, int32_t batch, int32_t threads) {
+  const Model& m = deref(model, "model").model;
+  (void)deref(outputs, "outputs");
+  (void)deref(output_counts, "output_counts");
+  if (output_count != m.info().outputs.size())
+    fail(Status::kInvalidArgument, "output_count is " + std::to_string(output_count) + ", the model has " +
+                                       std::to_string(m.info().outputs.size()) + " outputs");
+  std::vector<std::span<float>> spans;
+  spans.reserve(output_count);
+  for (std::size_t i = 0; i < output_count; ++i)
+    spans.emplace_back(&deref(outputs[i], item("outputs", i)), output_counts[i]);
+  m.run(input, spans, batch, threads);
+}
+
 }  // namespace
 }  // namespace liveness::capi
 
@@ -122,18 +139,17 @@ liveness_status_t liveness_model_run(const liveness_model_t* model, const float*
                                      float* const* outputs, const size_t* output_counts, size_t output_count,
                                      int32_t batch, int32_t threads) noexcept {
   return guard([&] {
-    const Model& m = deref(model, "model").model;
     (void)deref(input, "input");
-    (void)deref(outputs, "outputs");
-    (void)deref(output_counts, "output_counts");
-    if (output_count != m.info().outputs.size())
-      fail(Status::kInvalidArgument, "output_count is " + std::to_string(output_count) + ", the model has " +
-                                         std::to_string(m.info().outputs.size()) + " outputs");
-    std::vector<std::span<float>> spans;
-    spans.reserve(output_count);
-    for (std::size_t i = 0; i < output_count; ++i)
-      spans.emplace_back(&deref(outputs[i], item("outputs", i)), output_counts[i]);
-    m.run(std::span(input, input_count), spans, batch, threads);
+    run(model, std::span(input, input_count), outputs, output_counts, output_count, batch, threads);
+  });
+}
+
+liveness_status_t liveness_model_run_pixels(const liveness_model_t* model, const uint8_t* pixels, size_t pixel_count,
+                                            float* const* outputs, const size_t* output_counts, size_t output_count,
+                                            int32_t batch, int32_t threads) noexcept {
+  return guard([&] {
+    (void)deref(pixels, "pixels");
+    run(model, std::span(pixels, pixel_count), outputs, output_counts, output_count, batch, threads);
   });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "liveness/adaptive.hpp"
+#include "liveness/backends.hpp"
 #include "liveness/cache.hpp"
 #include "liveness/calibration.hpp"
 #include "liveness/config.hpp"

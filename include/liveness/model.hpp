@@ -229,7 +229,8 @@ class Model {
     std::filesystem::path plugin;
   };
 
-  /// Reads a package (.safetensors) or an ONNX file with its contract. Throws Error: kNotFound, kIo, kModelInvalid
+  /// Reads a package (.safetensors), an ONNX file with its contract or, where `allow_code` is set, a TorchScript (.pt)
+  /// or AOTInductor (.pt2) file with its contract. Throws Error: kNotFound, kIo, kModelInvalid
   /// (names the field, node or tensor), kUnsupported (an operator, instruction set, precision or device),
   /// kConfigInvalid (the contract file, with its line).
   [[nodiscard]] static Model load(const std::filesystem::path& path, const Options& options);
@@ -251,6 +252,10 @@ class Model {
   /// `threads` images are worked on side by side; the result does not depend on it, nor on the batch size.
   /// Throws Error(kInvalidArgument) where a size is wrong.
   void run(std::span<const float> input, std::span<const std::span<float>> outputs, int batch = 1,
+           int threads = 1) const;
+  /// The same from pixels: batch x H x W x C bytes in the network's own size and colour order, which become values as
+  /// InputContract says; on an accelerator that is done there.
+  void run(std::span<const std::uint8_t> pixels, std::span<const std::span<float>> outputs, int batch = 1,
            int threads = 1) const;
 
   /// Medians of `rounds` passes over a fixed input, step by step.

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <span>
 
 #include "core.hpp"
@@ -81,15 +83,16 @@ py::dict info(const Model& model) {
   return d;
 }
 
-// `input`: (batch, channels, height, width). One array a graph output, (batch, *shape).
-std::vector<py::array_t<float>> run(const Model& model, const py::array_t<float, py::array::c_style>& input,
-                                    int threads) {
+// `input`: values (batch, channels, height, width) or pixels (batch, height, width, channels). One array a graph
+// output, (batch, *shape).
+template <class T>
+std::vector<py::array_t<float>> run(const Model& model, const py::array_t<T, py::array::c_style>& input, int threads) {
   const auto& contract = model.contract().input;
-  if (input.ndim() != 4 || input.shape(1) != contract.channels() || input.shape(2) != contract.height ||
-      input.shape(3) != contract.width)
-    fail("input: expected shape (batch, " + std::to_string(contract.channels()) + ", " +
-         std::to_string(contract.height) + ", " + std::to_string(contract.width) + "), got " +
-         std::string(py::str(input.attr("shape"))));
+  std::array<py::ssize_t, 3> wanted{contract.channels(), contract.height, contract.width};
+  if constexpr (sizeof(T) == 1) wanted = {contract.height, contract.width, contract.channels()};
+  if (input.ndim() != 4 || !std::equal(wanted.begin(), wanted.end(), input.shape() + 1))
+    fail("input: expected shape (batch, " + std::to_string(wanted[0]) + ", " + std::to_string(wanted[1]) + ", " +
+         std::to_string(wanted[2]) + "), got " + std::string(py::str(input.attr("shape"))));
   std::vector<py::array_t<float>> outputs;
   std::vector<std::span<float>> spans;
   for (const auto& o : model.info().outputs) {
@@ -98,7 +101,7 @@ std::vector<py::array_t<float>> run(const Model& model, const py::array_t<float,
     auto& array = outputs.emplace_back(shape);
     spans.emplace_back(array.mutable_data(), static_cast<std::size_t>(array.size()));
   }
-  const std::span<const float> values(input.data(), static_cast<std::size_t>(input.size()));
+  const std::span<const T> values(input.data(), static_cast<std::size_t>(input.size()));
   const int batch = static_cast<int>(input.shape(0));
   const py::gil_scoped_release release;
   model.run(values, spans, batch, threads);
@@ -121,7 +124,8 @@ void register_model(py::module_& m) {
       .def("contract_json", [](const Model& model) { return contract_to_json(model.contract()); })
       .def("info", &info)
       .def("verify", &Model::verify, py::call_guard<py::gil_scoped_release>())
-      .def("run", &run, py::arg("input"), py::arg("threads"))
+      .def("run", &run<float>, py::arg("input"), py::arg("threads"))
+      .def("run_pixels", &run<std::uint8_t>, py::arg("pixels"), py::arg("threads"))
       .def("profile", &profile, py::arg("rounds"));
 
   m.def(
@@ -131,6 +135,23 @@ void register_model(py::module_& m) {
         convert_onnx(onnx, contract, package, goldens);
       },
       py::arg("onnx"), py::arg("contract"), py::arg("package"), py::arg("goldens"));
+  m.def(
+      "backends",
+      [](const std::optional<std::string>& plugin) {
+        std::vector<BackendStatus> found;
+        {
+          const py::gil_scoped_release release;
+          found = backends(plugin ? *plugin : std::string());
+        }
+        std::vector<std::tuple<std::string, bool, std::string, std::string, std::vector<std::string>, std::string, bool,
+                               std::string>>
+            all;
+        for (const auto& s : found)
+          all.emplace_back(to_string(s.backend), s.available, s.version, s.file, s.devices, s.blas, s.graphs,
+                           s.missing);
+        return all;
+      },
+      py::arg("plugin"));
   m.def("available_isas", [] {
     std::vector<std::string> names;
     for (const Isa isa : available_isas()) names.emplace_back(to_string(isa));

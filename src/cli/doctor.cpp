@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "liveness/backends.hpp"
 #include "liveness/version.hpp"
 #include "models.hpp"
 #include "record.hpp"
@@ -68,7 +69,22 @@ Found examine(const ModelFile& file) {
   return f;
 }
 
+Json list_backends(const std::vector<BackendStatus>& all) {
+  Json list = Json::array();
+  for (const BackendStatus& b : all)
+    list.push_back({{"backend", to_string(b.backend)},
+                    {"available", b.available},
+                    {"version", b.version},
+                    {"file", b.file},
+                    {"devices", b.devices},
+                    {"blas", b.blas},
+                    {"graphs", b.graphs},
+                    {"missing", b.missing.empty() ? Json(nullptr) : Json(b.missing)}});
+  return list;
+}
+
 int doctor(bool as_json) {
+  const std::vector<BackendStatus> found_backends = backends();
   std::vector<std::string> isas;
   for (const Isa isa : available_isas()) isas.emplace_back(to_string(isa));
   std::vector<std::string> missing;
@@ -131,7 +147,7 @@ int doctor(bool as_json) {
         {"ready", ready},
         {"cpu", {{"name", cpu_name()}, {"threads", std::thread::hardware_concurrency()}, {"features", cpu_features()}}},
         {"engine", {{"available", isas}, {"chosen", chosen}, {"fast_precisions", fast}}},
-        {"backends", {"native"}},
+        {"backends", list_backends(found_backends)},
         {"opencv", {{"version", CV_VERSION}, {"ffmpeg", ffmpeg}}},
         {"yaml", LIVENESS_YAML != 0},
         {"search_path", folder_names},
@@ -146,7 +162,17 @@ int doctor(bool as_json) {
     fmt::print("engine       {} (available: {}; LIVENESS_ISA picks another)\n", chosen, joined(isas, ", "));
     fmt::print("precisions   fp32{}\n",
                fast.empty() ? "; the others gain nothing here" : ", faster: " + joined(fast, ", "));
-    fmt::print("backends     native\n");
+    for (const BackendStatus& b : found_backends) {
+      const std::string name = fmt::format("backend {}", to_string(b.backend));
+      if (!b.available) {
+        fmt::print("{:<13} not here: {}\n", name, b.missing);
+      } else if (b.backend == Backend::kTorch) {
+        fmt::print("{:<13} LibTorch {} on {}{}, matrix products of {} ({})\n", name, b.version, joined(b.devices, ", "),
+                   b.graphs ? ", recorded passes" : "", b.blas, b.file);
+      } else {
+        fmt::print("{:<13} on {}\n", name, joined(b.devices, ", "));
+      }
+    }
     fmt::print("opencv       {}, videos {}\n", CV_VERSION, ffmpeg ? "through FFmpeg" : "not readable");
     fmt::print("contracts    JSON{}\n", LIVENESS_YAML != 0 ? ", YAML" : "");
     fmt::print("search path  {}\n", folder_names.empty() ? "none of its folders exists" : joined(folder_names, ", "));

@@ -134,6 +134,10 @@ void EngineFlags::add_to(CLI::App& app) {
       ->check(CLI::IsMember({"auto", "native", "torch"}))
       ->capture_default_str();
   app.add_option("--device", device, "cpu, cuda or cuda:NUMBER")->capture_default_str();
+  app.add_option("--plugin", plugin,
+                 "file of the torch backend; otherwise beside the library or in LIVENESS_PLUGIN_PATH")
+      ->type_name("FILE");
+  app.add_flag("--allow-code", allow_code, "allow TorchScript (.pt) and AOTInductor (.pt2) files, which are programs");
 }
 
 Model::Options EngineFlags::options() const {
@@ -145,6 +149,8 @@ Model::Options EngineFlags::options() const {
   for (const Backend one : {Backend::kNative, Backend::kTorch})
     if (backend == to_string(one)) options.backend = one;
   options.device = device;
+  options.plugin = plugin;
+  options.allow_code = allow_code;
   return options;
 }
 

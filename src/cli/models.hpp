@@ -36,12 +36,14 @@ struct ModelFile {
 [[nodiscard]] ModelFile resolve(const std::string& given);
 [[nodiscard]] Model load(const ModelFile& file, Model::Options options = {});
 
-// Where and how networks run: --isa, --precision, --backend, --device.
+// Where and how networks run: --isa, --precision, --backend, --device, --plugin, --allow-code.
 struct EngineFlags {
   std::string isa = "auto";
   std::string precision = "auto";
   std::string backend = "auto";
   std::string device = "cpu";
+  std::string plugin;
+  bool allow_code = false;
   void add_to(CLI::App& app);
   [[nodiscard]] Model::Options options() const;
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/isa.hpp"
+#include "engine/torch_backend.hpp"
 #include "liveness/error.hpp"
 
 namespace liveness {
@@ -87,7 +88,7 @@ std::unique_ptr<const Executable> make_executable(Graph graph, const Contract& c
   check_device(options.device);
   const bool elsewhere = options.device != "cpu";
   if (options.backend == Backend::kTorch || (options.backend == Backend::kAuto && elsewhere)) {
-    throw Error(Status::kUnsupported, "backend: this build has no loader of the torch plugin");
+    return make_torch(std::move(graph), contract, options, info);
   }
   return make_native(std::move(graph), contract, options, info);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -30,6 +31,13 @@ class Executable {
   virtual void run(Workspace& workspace) const = 0;
   // Output i, dense, in the order of the graph's output shape; valid until the next run of this workspace.
   [[nodiscard]] virtual std::span<const float> output(const Workspace& workspace, std::size_t i) const = 0;
+  // How many images are best passed through at once, by run_batch(); 0: there is no such thing, one after the other is
+  // as good.
+  [[nodiscard]] virtual int best_batch() const noexcept { return 0; }
+  // `batch` images at once: `values`, batch x C x H x W floats as the network takes them; or, where that is null,
+  // `pixels`, batch x H x W x C. outputs[i]: room for batch times output i.
+  virtual void run_batch(Workspace& /*workspace*/, const float* /*values*/, const std::uint8_t* /*pixels*/,
+                         int /*batch*/, std::span<float* const> /*outputs*/) const {}
   [[nodiscard]] virtual std::size_t weight_bytes() const noexcept = 0;
   [[nodiscard]] virtual std::size_t workspace_bytes() const noexcept = 0;
   [[nodiscard]] virtual std::vector<StepTime> profile(int rounds) const = 0;

@@ -88,8 +88,7 @@ std::size_t position(std::size_t i, std::size_t count, std::size_t size) {
 
 }  // namespace
 
-void feed_pixels(const Golden& golden, const InputContract& input, const PlanarView& view) {
-  const int block = golden.block;
+void feed_pixels(std::span<const std::uint8_t> pixels, int block, const InputContract& input, const PlanarView& view) {
   const int channels = input.channels();
   for (int c = 0; c < channels; ++c) {
     const auto channel = static_cast<std::size_t>(c);
@@ -98,7 +97,7 @@ void feed_pixels(const Golden& golden, const InputContract& input, const PlanarV
       const float level = static_cast<float>(i) / 255.0F * (input.high - input.low) + input.low;
       values[i] = (level - input.mean[channel]) / input.std[channel];
     }
-    const std::uint8_t* from = golden.pixels.data() + c;
+    const std::uint8_t* from = pixels.data() + c;
     for (int y = 0; y < input.height; y += block) {
       float* row = view.data + c * view.plane_stride + y * view.row_stride;
       for (int x = 0; x < input.width; x += block, from += channels) std::fill_n(row + x, block, values[*from]);
@@ -109,7 +108,7 @@ void feed_pixels(const Golden& golden, const InputContract& input, const PlanarV
 
 float golden_error(const Golden& golden, const InputContract& input, std::span<const TensorInfo> outputs,
                    const Executable& executable, Workspace& workspace) {
-  feed_pixels(golden, input, executable.input(workspace));
+  feed_pixels(golden.pixels, golden.block, input, executable.input(workspace));
   executable.run(workspace);
   float worst = 0;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -138,7 +137,7 @@ std::vector<Golden> make_goldens(const Package& package, int count) {
     Golden golden;
     golden.block = block_of(package.contract.input);
     golden.pixels = synthetic_pixels(package.contract.input, golden.block, i);
-    feed_pixels(golden, package.contract.input, executable->input(*workspace));
+    feed_pixels(golden.pixels, golden.block, package.contract.input, executable->input(*workspace));
     executable->run(*workspace);
     for (std::size_t k = 0; k < package.graph.outputs.size(); ++k) {
       const Value& value = package.graph.values[static_cast<std::size_t>(package.graph.outputs[k])];

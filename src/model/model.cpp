@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/backend.hpp"
+#include "engine/torch_backend.hpp"
 #include "liveness/error.hpp"
 #include "model/goldens.hpp"
 #include "model/model_impl.hpp"
@@ -42,8 +43,17 @@ fs::path contract_beside(const fs::path& onnx) {
     candidate.replace_extension(extension);
     if (fs::exists(candidate)) return candidate;
   }
-  throw Error(Status::kNotFound, onnx.string() + ": an ONNX file needs a contract; there is no " +
-                                     onnx.stem().string() + ".yaml, .yml or .json beside it");
+  throw Error(Status::kNotFound, onnx.string() + ": such a file needs a contract; there is no " + onnx.stem().string() +
+                                     ".yaml, .yml or .json beside it");
+}
+
+void feed_values(const float* from, const InputContract& input, const PlanarView& view) {
+  const auto row = static_cast<std::size_t>(input.width);
+  for (int c = 0; c < input.channels(); ++c) {
+    for (int y = 0; y < input.height; ++y, from += row) {
+      std::memcpy(view.data + c * view.plane_stride + y * view.row_stride, from, row * sizeof(float));
+    }
+  }
 }
 
 // Messages of the parts below name fields, nodes and tensors; this adds the file.
@@ -58,16 +68,39 @@ auto naming(const fs::path& path, const Work& work) {
   }
 }
 
-Package package_from_onnx(const fs::path& path, std::span<const std::byte> bytes, const fs::path& contract_path) {
-  Package package;
-  package.contract = read_contract(contract_path);
+// Ties the contract to the file: to that very file, where it names one.
+void claim_source(Contract& contract, const fs::path& path, std::span<const std::byte> bytes,
+                  const fs::path& contract_path) {
   const std::string digest = sha256(bytes);
-  std::string& wanted = package.contract.source_sha256;
+  std::string& wanted = contract.source_sha256;
   if (!wanted.empty() && wanted != digest) {
     throw Error(Status::kModelInvalid, path.string() + ": its SHA-256 is " + digest + ", but source_sha256 of " +
                                            contract_path.string() + " is " + wanted);
   }
   wanted = digest;
+}
+
+// The contract alone: what the program takes and gives is known when it is loaded.
+Package package_from_program(const fs::path& path, const Model::Options& options) {
+  if (options.backend == Backend::kNative) {
+    throw Error(Status::kUnsupported, path.string() + ": a program of PyTorch needs the torch backend");
+  }
+  if (!options.allow_code) {
+    throw Error(Status::kUnsupported, path.string() +
+                                          ": such a file is a program, which may do anything; allow_code "
+                                          "allows it");
+  }
+  Package package;
+  const fs::path contract_path = options.contract.empty() ? contract_beside(path) : options.contract;
+  package.contract = read_contract(contract_path);
+  claim_source(package.contract, path, read_file(path), contract_path);
+  return package;
+}
+
+Package package_from_onnx(const fs::path& path, std::span<const std::byte> bytes, const fs::path& contract_path) {
+  Package package;
+  package.contract = read_contract(contract_path);
+  claim_source(package.contract, path, bytes, contract_path);
   return naming(path, [&] {
     package.graph = read_onnx(bytes, path.string(), package.contract.input.height, package.contract.input.width);
     check_graph(package.graph);
@@ -78,9 +111,13 @@ Package package_from_onnx(const fs::path& path, std::span<const std::byte> bytes
 
 }  // namespace
 
-Model::Impl::Impl(Package package, const Options& options)
+Model::Impl::Impl(Package package, const Options& options, const fs::path& program)
     : contract(std::move(package.contract)), goldens(std::move(package.goldens)) {
   Graph& graph = package.graph;
+  if (!program.empty()) {
+    executable = make_torch_program(program, contract, graph, options, info);
+    check_contract(contract, graph);
+  }
   info.nodes = describe(graph);
   for (const NodeInfo& node : info.nodes) {
     info.macs += node.macs;
@@ -89,8 +126,10 @@ Model::Impl::Impl(Package package, const Options& options)
   for (const int id : graph.inputs) info.inputs.push_back(tensor_info(graph, id));
   for (const int id : graph.outputs) info.outputs.push_back(tensor_info(graph, id));
   info.identity = identity(contract, graph);
-  if (contract.task == Task::kDetector) origin = std::make_unique<const Origin>(Origin{graph, options});
-  executable = make_executable(std::move(graph), contract, options, info);
+  if (program.empty()) {
+    if (contract.task == Task::kDetector) origin = std::make_unique<const Origin>(Origin{graph, options});
+    executable = make_executable(std::move(graph), contract, options, info);
+  }
   info.weight_bytes = executable->weight_bytes();
   info.workspace_bytes = executable->workspace_bytes();
   if (options.verify && !goldens.empty()) check_golden(0);
@@ -130,6 +169,10 @@ float Model::Impl::check_golden(std::size_t index) const {
 
 Model Model::load(const fs::path& path, const Options& options) {
   const FileSource file(path);
+  if (path.extension() == ".pt" || path.extension() == ".pt2") {
+    Package package = package_from_program(path, options);
+    return naming(path, [&] { return Model(std::make_shared<const Impl>(std::move(package), options, path)); });
+  }
   if (!is_onnx(path, file)) {
     return naming(path, [&] { return Model(std::make_shared<const Impl>(read_package(file), options)); });
   }
@@ -189,16 +232,16 @@ Model Model::resized(Size input) const {
   return Model(std::make_shared<const Impl>(std::move(package), impl_->origin->options));
 }
 
-void Model::run(std::span<const float> input, std::span<const std::span<float>> outputs, int batch, int threads) const {
+void Model::Impl::run(const float* values, const std::uint8_t* pixels, std::size_t given,
+                      std::span<const std::span<float>> outputs, int batch, int threads) const {
   const auto fail = [](const std::string& what) { throw Error(Status::kInvalidArgument, what); };
   if (batch < 1) fail("batch: " + std::to_string(batch) + "; at least 1 is needed");
   if (threads < 1) fail("threads: " + std::to_string(threads) + "; at least 1 is needed");
-  const ModelInfo& info = impl_->info;
   const auto images = static_cast<std::size_t>(batch);
-  const std::size_t pixels = info.inputs.front().elements();
-  if (input.size() != images * pixels) {
-    fail("input: " + std::to_string(input.size()) + " floats; " + std::to_string(batch) + " images of " +
-         std::to_string(pixels) + " are needed");
+  const std::size_t size = info.inputs.front().elements();
+  if (given != images * size) {
+    fail("input: " + std::to_string(given) + (values != nullptr ? " floats; " : " bytes; ") + std::to_string(batch) +
+         " images of " + std::to_string(size) + " are needed");
   }
   if (outputs.size() != info.outputs.size()) {
     fail("outputs: " + std::to_string(outputs.size()) + " spans; the network has " +
@@ -210,23 +253,37 @@ void Model::run(std::span<const float> input, std::span<const std::span<float>> 
     fail("outputs[" + std::to_string(i) + "] (" + info.outputs[i].name + "): " + std::to_string(outputs[i].size()) +
          " floats; " + std::to_string(batch) + " images of " + std::to_string(elements) + " are needed");
   }
-  const InputContract& shape = impl_->contract.input;
-  impl_->workers.run(images, threads, [&](std::size_t image) {
-    const Impl::Lease lease(*impl_);
-    const PlanarView view = impl_->executable->input(*lease);
-    const auto row_floats = static_cast<std::size_t>(shape.width);
-    const float* from = input.data() + image * pixels;
-    for (int c = 0; c < shape.channels(); ++c) {
-      for (int y = 0; y < shape.height; ++y, from += row_floats) {
-        std::memcpy(view.data + c * view.plane_stride + y * view.row_stride, from, row_floats * sizeof(float));
-      }
+  if (executable->best_batch() > 0) {
+    std::vector<float*> places;
+    for (const std::span<float>& output : outputs) places.push_back(output.data());
+    const Lease lease(*this);
+    executable->run_batch(*lease, values, pixels, batch, places);
+    return;
+  }
+  workers.run(images, threads, [&](std::size_t image) {
+    const Lease lease(*this);
+    const PlanarView view = executable->input(*lease);
+    const std::size_t first = image * size;
+    if (values != nullptr) {
+      feed_values(values + first, contract.input, view);
+    } else {
+      feed_pixels({pixels + first, size}, 1, contract.input, view);
     }
-    impl_->executable->run(*lease);
+    executable->run(*lease);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
-      const std::span<const float> found = impl_->executable->output(*lease, i);
+      const std::span<const float> found = executable->output(*lease, i);
       std::copy(found.begin(), found.end(), outputs[i].begin() + static_cast<std::ptrdiff_t>(found.size() * image));
     }
   });
+}
+
+void Model::run(std::span<const float> input, std::span<const std::span<float>> outputs, int batch, int threads) const {
+  impl_->run(input.data(), nullptr, input.size(), outputs, batch, threads);
+}
+
+void Model::run(std::span<const std::uint8_t> pixels, std::span<const std::span<float>> outputs, int batch,
+                int threads) const {
+  impl_->run(nullptr, pixels.data(), pixels.size(), outputs, batch, threads);
 }
 
 std::vector<StepTime> Model::profile(int rounds) const {

@@ -15,7 +15,8 @@ namespace liveness {
 class Model::Impl {
  public:
   // Plans the graph, which is checked already, on the backend of the options.
-  Impl(Package package, const Options& options);
+  // `program`: a user's file that LibTorch runs instead of a graph; the package holds its contract.
+  Impl(Package package, const Options& options, const std::filesystem::path& program = {});
 
   Contract contract;
   ModelInfo info;
@@ -45,6 +46,10 @@ class Model::Impl {
 
   [[nodiscard]] std::unique_ptr<Workspace> acquire() const;
   void release(std::unique_ptr<Workspace> workspace) const noexcept;
+
+  // Model::run, from values or, where those are null, from pixels; `given`: how many there are.
+  void run(const float* values, const std::uint8_t* pixels, std::size_t given,
+           std::span<const std::span<float>> outputs, int batch, int threads) const;
 
   // The golden's largest relative difference. Throws Error(kModelInvalid) where it is beyond the tolerance.
   float check_golden(std::size_t index) const;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The benchmark: our library and its peers in one run, in turn, on one core.
 
-  run.py [AREA...] --json FILE --build DIR [--quick]     measure; areas: engine roi pipeline start size memory
+  run.py [AREA...] --json FILE --build DIR [--quick]     measure; areas: engine torch roi pipeline start size memory
   run.py --render FILE --markdown docs/performance.md    put the table of a result into a document
 
 An area may name one subject: engine/yunet_320. Peers run in a virtual environment of their own (`./dev setup --bench`):
@@ -29,7 +29,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-AREAS = ("engine", "roi", "pipeline", "start", "size", "memory")
+AREAS = ("engine", "torch", "roi", "pipeline", "start", "size", "memory")
 TOLERANCE = 1e-3  # outputs further apart than this are not the same network
 
 
@@ -89,6 +89,8 @@ TARGETS = (
     Target("engine/minifasnet_*/int8", "LibTorch*", 10),
     Target("engine/*/batch16", "*", 0.98),  # no slower than batch 1; ratios of equals stray by 2 %
     Target("engine/minifasnet_v2_80/peak", "*", 0.75),
+    Target("torch/*/int8", "*", 2),
+    Target("torch/*/operator_int8", "*", 8),
     Target("roi/plain80", "*", 2),
     Target("roi/border80", "*", 5),
     Target("roi/area128", "*", 5),
@@ -352,6 +354,27 @@ class Bench:
         finally:
             for child in children.values():
                 child.close()
+
+    def torch(self, subject: str) -> None:
+        """LibTorch's own ways against plain LibTorch fp32, in one process on the same tensors."""
+        tool = self.build / "bin" / "liveness_torch_bench"
+        if not tool.exists():
+            log("torch: skipped, the plugin is not built (LIVENESS_BUILD_TORCH)")
+            return
+        for name in NETS:
+            if not (NETS[name].classifier and fnmatch.fnmatch(name, subject)):
+                continue
+            log(f"torch/{name}")
+            done = subprocess.run([tool, self.package(name), self.inputs(name), str(self.rounds), str(self.burst)],
+                                  capture_output=True, text=True, env=os.environ | THREADS)  # fmt: skip
+            found = json.loads(done.stdout.splitlines()[-1])
+            if "error" in found:
+                self.problem(f"torch/{name}: {found['error']}")
+                continue
+            times = found["ms"]
+            for variant in ("fp32", "int8", "operator_fp32", "operator_int8"):
+                self.add_times(f"torch/{name}/{variant}", times[variant], times["plain"],
+                               f"plain LibTorch {found['torch']} fp32, same process")  # fmt: skip
 
     def engine_name(self, engine: str) -> str:
         kind = {"torch": ", eager", "openvino_c": ", C API"}.get(engine, "")
@@ -663,7 +686,7 @@ def main() -> int:
         core = arguments.core if arguments.core is not None else max(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {core})
         bench = Bench(arguments)
-        run: dict[str, Callable[[str], None]] = {"engine": bench.engine, "roi": bench.roi, "pipeline": bench.pipeline,
+        run: dict[str, Callable[[str], None]] = {"engine": bench.engine, "torch": bench.torch, "roi": bench.roi, "pipeline": bench.pipeline,
                                                  "start": bench.start_area, "size": bench.size, "memory": bench.memory}  # fmt: skip
         for area, _, subject in chosen:
             try:

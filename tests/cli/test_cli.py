@@ -322,6 +322,11 @@ class Others(unittest.TestCase):
         self.assertTrue(j["ready"])
         self.assertIn("portable", j["engine"]["available"])
         self.assertEqual({p["task"] for p in j["packages"] if str(ROOT) in p["file"]}, {"pad", "detector"})
+        native, torch = j["backends"]
+        self.assertEqual((native["backend"], native["available"], native["devices"]), ("native", True, ["cpu"]))
+        self.assertEqual(torch["backend"], "torch")
+        self.assertEqual(torch["available"], torch["missing"] is None)
+        self.assertIn("backend torch", run("doctor").stdout)
         self.assertIn("ready", run("doctor").stdout)
         (ROOT / "broken").mkdir(exist_ok=True)
         (ROOT / "broken" / "bad.safetensors").write_bytes(b"nothing")

@@ -25,13 +25,14 @@ from liveness._errors import (
     Status,
     UnsupportedError,
 )
-from liveness._model import Crop, Model, RoiProcessor, available_isas, convert
+from liveness._model import Crop, Model, RoiProcessor, available_isas, backends, convert
 from liveness._predictor import Ensemble, EnsembleOptions, FaceDetector, Predictor, PredictorOptions, Profiler
 from liveness._resources import Governor, ResourceMonitor, ResourceUsage, Workload
 from liveness._types import (
     ABSTAIN,
     Augmentation,
     Backend,
+    BackendStatus,
     BatchItem,
     Box,
     Color,
@@ -62,6 +63,7 @@ __all__ = [
     "ABSTAIN",
     "Augmentation",
     "Backend",
+    "BackendStatus",
     "BatchItem",
     "Box",
     "CacheStatistics",
@@ -117,6 +119,7 @@ __all__ = [
     "WorkerPool",
     "Workload",
     "available_isas",
+    "backends",
     "convert",
     "optimize",
 ]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from liveness import _core
 from liveness._handle import Handle
-from liveness._types import Backend, Box, Color, Isa, ModelInfo, NodeInfo, Precision, StepTime, TensorInfo
+from liveness._types import Backend, BackendStatus, Box, Color, Isa, ModelInfo, NodeInfo, Precision, StepTime, TensorInfo
 
 Path = str | os.PathLike[str]
 Array = npt.NDArray[np.float32]
@@ -105,6 +105,17 @@ class Model(Handle[_core.Model]):
         names = [name for name, _ in self._core.info()["outputs"]]
         return {name: out[0] if single else out for name, out in zip(names, outputs, strict=True)}
 
+    def run_pixels(self, pixels: npt.NDArray[np.uint8], *, threads: int = 1) -> dict[str, Array]:
+        """The same from pixels: uint8 (height, width, channels) or (batch, height, width, channels) in the network's own
+        size and color order. On an accelerator they become values there."""
+        array = np.asarray(pixels)
+        if array.dtype != np.uint8:
+            raise ValueError(f"pixels: expected uint8, got {array.dtype}")
+        single = array.ndim == 3
+        outputs = self._core.run_pixels(np.ascontiguousarray(array[np.newaxis] if single else array), threads)
+        names = [name for name, _ in self._core.info()["outputs"]]
+        return {name: out[0] if single else out for name, out in zip(names, outputs, strict=True)}
+
     def verify(self) -> float:
         """Scores the golden inputs; the largest difference from their known outputs. Raises where one is too large."""
         return self._core.verify()
@@ -151,6 +162,15 @@ def convert(onnx: Path, contract: Path, package: Path, *, goldens: int = 4) -> N
     :param goldens: golden inputs to make, 0 to 64
     """
     _core.convert(os.fsencode(onnx), os.fsencode(contract), os.fsencode(package), goldens)
+
+
+def backends(plugin: Path | None = None) -> list[BackendStatus]:
+    """Who can run networks here: the native engine, then LibTorch. Loads the plugin, where there is one.
+
+    :param plugin: its file; None: where :class:`Model` looks for it
+    """
+    raw = _core.backends(None if plugin is None else os.fsencode(plugin))
+    return [BackendStatus(name, ok, version, file, tuple(devices), *rest) for name, ok, version, file, devices, *rest in raw]
 
 
 def available_isas() -> list[str]:

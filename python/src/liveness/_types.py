@@ -326,6 +326,26 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class BackendStatus:
+    """One backend, as it is found on this machine now."""
+
+    backend: str
+    available: bool
+    version: str
+    """Of the library behind it: LibTorch's; of the native engine, this library's."""
+    file: str
+    """The plugin; empty for the native engine."""
+    devices: tuple[str, ...]
+    """What a model's `device` may name."""
+    blas: str
+    """File of the BLAS that LibTorch's fp32 matrix products are bound to."""
+    graphs: bool
+    """Passes on an accelerator are recorded once and replayed."""
+    missing: str
+    """Why it is not available, and how to get it; empty where it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepTime:
     """Time of one planned step of the engine."""
 
