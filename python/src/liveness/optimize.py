@@ -27,13 +27,13 @@ Label = Literal["unknown", "bona_fide", "attack"]
 Storage = Literal["fp32", "fp16", "int8"]
 
 __all__ = [
-    "ScoreDrift",
     "ErrorRates",
     "LayerReport",
     "PruneReport",
     "Qualification",
     "QuantizeReport",
     "Samples",
+    "ScoreDrift",
     "WidthReport",
     "export_onnx",
     "prune",
