@@ -62,5 +62,6 @@ void register_profiler(py::module_& m);
 void register_resources(py::module_& m);
 void register_cache(py::module_& m);
 void register_predictor(py::module_& m);
+void register_stream(py::module_& m);
 
 }  // namespace liveness::python

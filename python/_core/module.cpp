@@ -14,4 +14,5 @@ PYBIND11_MODULE(_core, m) {
   register_cache(m);
   register_config(m);
   register_predictor(m);
+  register_stream(m);
 }

@@ -3,28 +3,10 @@
 #include <span>
 
 #include "core.hpp"
+#include "options.hpp"
 
 namespace liveness::python {
-namespace {
 
-py::tuple to_python(const FaceResult& f) {
-  py::list members;
-  for (const auto& m : f.members) members.append(py::make_tuple(m.model, m.score, m.logit));
-  const Quality& q = f.quality;
-  return py::make_tuple(to_tuple(f.face), static_cast<int>(f.verdict), f.score, f.logit, f.threshold, members,
-                        py::make_tuple(q.face_pixels, q.sharpness, q.luminance, q.overexposed, q.underexposed,
-                                       q.outside, q.yaw, q.pitch, q.roll),
-                        f.reasons, f.views, f.spread);
-}
-
-py::tuple to_python(const Result& r) {
-  py::list faces;
-  for (const auto& f : r.faces) faces.append(to_python(f));
-  return py::make_tuple(static_cast<int>(r.verdict), r.score, r.logit, r.threshold, r.reasons, faces, r.model,
-                        py::make_tuple(r.time.detect, r.time.roi, r.time.infer, r.time.total), r.from_cache);
-}
-
-// Keys are the names of the fields in C++; the public layer gives all of them.
 Ensemble::Options to_options(const py::dict& d, Profiler* profiler) {
   Ensemble::Options o;
   o.detector = d["detector"].cast<std::optional<Model>>();
@@ -47,6 +29,25 @@ Ensemble::Options to_options(const py::dict& d, Profiler* profiler) {
   o.weights = d["weights"].cast<std::vector<float>>();
   o.disagreement = d["disagreement"].cast<float>();
   return o;
+}
+
+namespace {
+
+py::tuple to_python(const FaceResult& f) {
+  py::list members;
+  for (const auto& m : f.members) members.append(py::make_tuple(m.model, m.score, m.logit));
+  const Quality& q = f.quality;
+  return py::make_tuple(to_tuple(f.face), static_cast<int>(f.verdict), f.score, f.logit, f.threshold, members,
+                        py::make_tuple(q.face_pixels, q.sharpness, q.luminance, q.overexposed, q.underexposed,
+                                       q.outside, q.yaw, q.pitch, q.roll),
+                        f.reasons, f.views, f.spread);
+}
+
+py::tuple to_python(const Result& r) {
+  py::list faces;
+  for (const auto& f : r.faces) faces.append(to_python(f));
+  return py::make_tuple(static_cast<int>(r.verdict), r.score, r.logit, r.threshold, r.reasons, faces, r.model,
+                        py::make_tuple(r.time.detect, r.time.roi, r.time.infer, r.time.total), r.from_cache);
 }
 
 using ProfilerPtr = std::shared_ptr<Profiler>;

@@ -29,7 +29,7 @@ static void names(void) {
     CHECK(strlen(liveness_reason_name(bit)) > 3);
     CHECK(liveness_reason_sentence(bit) != NULL && strchr(liveness_reason_sentence(bit), '.') != NULL);
   }
-  CHECK(known == 9);
+  CHECK(known == 12);
   CHECK(strcmp(liveness_reason_name(LIVENESS_REASON_MODELS_DISAGREE), "models_disagree") == 0);
   CHECK(liveness_reason_name(0) == NULL && liveness_reason_sentence(0) == NULL);
   CHECK(liveness_reason_name(3) == NULL && liveness_reason_sentence(3) == NULL);
