@@ -666,10 +666,78 @@ typedef struct liveness_augmentation_t {
 /* Defaults. `size`: sizeof(liveness_augmentation_t). Cannot fail. */
 LIVENESS_API void liveness_augmentation_init(liveness_augmentation_t* augmentation, size_t size) LIVENESS_NOEXCEPT;
 
-/* ---- predictor ---- */
+/* ---- evaluation ---- */
 
-/* One PAD network or several, with or without a detector. Immutable. */
-typedef struct liveness_predictor_t liveness_predictor_t;
+/* Exact two-sided confidence interval of a share (Clopper and Pearson): `errors` among `count` independent samples.
+ * 0 of 20 gives 0 to 0.168 at confidence 0.95. {0, 1} for a count of 0. INVALID_ARGUMENT (errors above count,
+ * confidence not between 0 and 1). */
+LIVENESS_CHECKED liveness_status_t liveness_clopper_pearson(int64_t errors, int64_t count, double confidence,
+                                                            double* low, double* high) LIVENESS_NOEXCEPT;
+
+/* What was held before the camera, and what a system said of it. Arrays of `count` entries. */
+typedef struct liveness_presentations_t {
+  uint32_t struct_size;
+  int32_t reserved; /* 0 */
+  size_t count;
+  const double* scores;        /* on any scale; larger: more likely bona fide; NaN: no response */
+  const char* const* species;  /* attack species such as "print"; an entry that is NULL or "": bona fide */
+  const char* const* subjects; /* whose face; may be NULL, and so may entries */
+  const char* const* clips;    /* which recording; may be NULL, and so may entries */
+} liveness_presentations_t;
+
+/* An empty list. `size`: sizeof(liveness_presentations_t). Cannot fail. */
+LIVENESS_API void liveness_presentations_init(liveness_presentations_t* presentations, size_t size) LIVENESS_NOEXCEPT;
+
+/* What counts as one presentation: every score, or the mean of the scores of a clip or subject (of one species). */
+typedef int32_t liveness_unit_t;
+enum { LIVENESS_UNIT_PICTURE = 0, LIVENESS_UNIT_CLIP = 1, LIVENESS_UNIT_SUBJECT = 2 };
+
+typedef struct liveness_evaluation_options_t {
+  uint32_t struct_size;
+  liveness_unit_t unit;        /* default LIVENESS_UNIT_PICTURE */
+  double live;                 /* bona fide at or above it; default NaN: the threshold of equal error */
+  double spoof;                /* attack below it, no response between; default NaN: the same as `live` */
+  double confidence;           /* of the intervals; default 0.95 */
+  const double* apcer_targets; /* for BPCER at APCER, 0 to 1 each; default NULL: 0.01, 0.05, 0.07, 0.10 */
+  size_t apcer_target_count;   /* default 0 */
+} liveness_evaluation_options_t;
+
+/* Defaults. `size`: sizeof(liveness_evaluation_options_t). Cannot fail. */
+LIVENESS_API void liveness_evaluation_options_init(liveness_evaluation_options_t* options,
+                                                   size_t size) LIVENESS_NOEXCEPT;
+
+/* The figures of ISO/IEC 30107-3 as JSON: {"bona_fide", "attacks", "confidence", "auc", "eer", "eer_threshold",
+ * "at_apcer": [{"target", "threshold", "apcer", "bpcer", "shown"}], "live", "spoof", "threshold_from_eer",
+ * "species": [{"species", "apcer", "apnrr", "auc", "eer"}], "worst_species", "apcer", "far", "bpcer", "apnrr", "bpnrr",
+ * "acer", "hter"}; a rate is {"errors", "total", "rate", "low", "high"}, what is not known null. `options` may be NULL:
+ * defaults. INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
+LIVENESS_CHECKED liveness_status_t liveness_evaluate(const liveness_presentations_t* presentations,
+                                                     const liveness_evaluation_options_t* options, char* text,
+                                                     size_t capacity, size_t* size) LIVENESS_NOEXCEPT;
+
+typedef struct liveness_comparison_options_t {
+  uint32_t struct_size;
+  int32_t rounds;     /* of the bootstrap, 1 to 1000000; default 2000 */
+  double threshold_a; /* bona fide at or above it; default 0 */
+  double threshold_b; /* default 0 */
+  double confidence;  /* default 0.95 */
+  uint64_t seed;      /* default 1 */
+} liveness_comparison_options_t;
+
+/* Defaults. `size`: sizeof(liveness_comparison_options_t). Cannot fail. */
+LIVENESS_API void liveness_comparison_options_init(liveness_comparison_options_t* options,
+                                                   size_t size) LIVENESS_NOEXCEPT;
+
+/* Two systems on the same presentations in the same order, as JSON: {"presentations", "only_a_right", "only_b_right",
+ * "mcnemar", "paired", "clusters", "auc_a", "auc_b", "difference", "low", "high"}: the exact McNemar test, and B's AUC
+ * minus A's with the interval of a paired bootstrap over clips. `options` may be NULL: defaults. INVALID_ARGUMENT
+ * (lists that do not fit), BUFFER_TOO_SMALL. */
+LIVENESS_CHECKED liveness_status_t liveness_compare(const liveness_presentations_t* a,
+                                                    const liveness_presentations_t* b,
+                                                    const liveness_comparison_options_t* options, char* text,
+                                                    size_t capacity, size_t* size) LIVENESS_NOEXCEPT;
+
+/* ---- calibration ---- */
 
 /* How the scores of several models become one. */
 typedef int32_t liveness_fusion_t;
@@ -680,6 +748,87 @@ enum {
   LIVENESS_FUSION_MAJORITY = 3,      /* share of models at or above their own threshold */
   LIVENESS_FUSION_MINIMUM = 4        /* the most suspicious model decides */
 };
+
+/* Scores and thresholds fitted to one's own camera, for certain models. Immutable. */
+typedef struct liveness_calibration_t liveness_calibration_t;
+
+/* A file that `liveness calibrate` or liveness_calibration_save() wrote. NOT_FOUND, IO, CONFIG_INVALID
+ * (file:line:column), UNSUPPORTED (YAML, and the library was built without it: JSON works). */
+LIVENESS_CHECKED liveness_status_t liveness_calibration_load(const char* path,
+                                                             liveness_calibration_t** calibration) LIVENESS_NOEXCEPT;
+
+/* `calibration` may be NULL. Predictors that were given it go on working. */
+LIVENESS_API void liveness_calibration_destroy(liveness_calibration_t* calibration) LIVENESS_NOEXCEPT;
+
+/* Writes a file, YAML or (by its name) JSON; it appears whole or not at all. INVALID_ARGUMENT, IO. */
+LIVENESS_CHECKED liveness_status_t liveness_calibration_save(const liveness_calibration_t* calibration,
+                                                             const char* path) LIVENESS_NOEXCEPT;
+
+/* The file's text, YAML. INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
+LIVENESS_CHECKED liveness_status_t liveness_calibration_describe(const liveness_calibration_t* calibration, char* text,
+                                                                 size_t capacity, size_t* size) LIVENESS_NOEXCEPT;
+
+/* *calibrated: the calibrated log-odds of log-odds of P(live), within +-30. INVALID_ARGUMENT (NaN). */
+LIVENESS_CHECKED liveness_status_t liveness_calibration_apply(const liveness_calibration_t* calibration, float logit,
+                                                              float* calibrated) LIVENESS_NOEXCEPT;
+
+/* How log-odds become calibrated ones. AUTO: the method with the smallest held-out loss. */
+typedef int32_t liveness_calibration_method_t;
+enum {
+  LIVENESS_CALIBRATION_AUTO = -1,
+  LIVENESS_CALIBRATION_NONE = 0,
+  LIVENESS_CALIBRATION_TEMPERATURE = 1,
+  LIVENESS_CALIBRATION_PLATT = 2,
+  LIVENESS_CALIBRATION_BETA = 3
+};
+
+/* Which error a threshold profile is to hold. */
+typedef int32_t liveness_target_t;
+enum {
+  LIVENESS_TARGET_EQUAL = 0, /* APCER of the worst species = BPCER */
+  LIVENESS_TARGET_APCER = 1, /* APCER of the worst species at most the rate */
+  LIVENESS_TARGET_BPCER = 2  /* BPCER at most the rate */
+};
+
+typedef struct liveness_error_target_t {
+  uint32_t struct_size;
+  liveness_target_t kind;
+  const char* profile; /* its name; "balanced" must be among them */
+  double rate;         /* above 0, below 1; not used for EQUAL */
+} liveness_error_target_t;
+
+/* Profile "balanced", EQUAL. `size`: sizeof(liveness_error_target_t). Cannot fail. */
+LIVENESS_API void liveness_error_target_init(liveness_error_target_t* target, size_t size) LIVENESS_NOEXCEPT;
+
+typedef struct liveness_calibration_options_t {
+  uint32_t struct_size;
+  liveness_calibration_method_t method; /* default LIVENESS_CALIBRATION_AUTO */
+  liveness_fusion_t fusion;             /* of the models; default MEAN */
+  int32_t folds;                        /* of the cross-validation, 2 to 100; default 5 */
+  const float* weights;                 /* fusion WEIGHTED: one a model; default NULL */
+  uint64_t seed;                        /* of the folds; default 1 */
+  double confidence;                    /* of what is said about too few samples; default 0.95 */
+  /* default NULL: strict (APCER 1 %), balanced (EQUAL), lenient (BPCER 1 %) */
+  const liveness_error_target_t* const* targets;
+  size_t target_count; /* default 0 */
+} liveness_calibration_options_t;
+
+/* Defaults. `size`: sizeof(liveness_calibration_options_t). Cannot fail. */
+LIVENESS_API void liveness_calibration_options_init(liveness_calibration_options_t* options,
+                                                    size_t size) LIVENESS_NOEXCEPT;
+
+/* Fits a calibration to presentations whose scores are uncalibrated log-odds that a predictor with these `models` (in
+ * this order) gave: liveness_summary_t.logit, NaN where it gave no score. `options` may be NULL: defaults.
+ * INVALID_ARGUMENT, INVALID_STATE (no bona fide presentation has a score). */
+LIVENESS_CHECKED liveness_status_t liveness_calibration_fit(const liveness_presentations_t* presentations,
+                                                            liveness_model_t* const* models, size_t count,
+                                                            const liveness_calibration_options_t* options,
+                                                            liveness_calibration_t** calibration) LIVENESS_NOEXCEPT;
+
+/* ---- predictor ---- */
+
+/* One PAD network or several, with or without a detector. Immutable. */
+typedef struct liveness_predictor_t liveness_predictor_t;
 
 /* Bounds beyond which a quality value of liveness_face_result_t becomes a reason. */
 typedef struct liveness_quality_limits_t {
@@ -715,6 +864,7 @@ typedef struct liveness_predictor_options_t {
   const liveness_augmentation_t* augmentation; /* default NULL: the face as it is */
   liveness_cache_t* cache;                     /* default NULL: every picture is scored */
   liveness_pool_t* pool; /* for batches; default NULL: threads of the predictor's own, kept between calls */
+  const liveness_calibration_t* calibration; /* default NULL: none; made for these models, else INVALID_ARGUMENT */
 } liveness_predictor_options_t;
 
 /* Defaults. `size`: sizeof(liveness_predictor_options_t). Cannot fail. */

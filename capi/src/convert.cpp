@@ -97,15 +97,6 @@ static_assert(sizeof(void*) != 8 ||
 
 namespace {
 
-// An enumerator from its number. Throws Error(kInvalidArgument) where there is none with it.
-template <class E>
-E enumerator(std::int32_t value, int count, const char* name) {
-  if (value < 0 || value >= count)
-    fail(Status::kInvalidArgument,
-         std::string(name) + " is " + std::to_string(value) + ", expected 0 to " + std::to_string(count - 1));
-  return static_cast<E>(value);
-}
-
 void check_reserved(std::int32_t value, const char* name) {
   if (value != 0) fail(Status::kInvalidArgument, std::string(name) + " is " + std::to_string(value) + ", expected 0");
 }

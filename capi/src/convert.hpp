@@ -32,6 +32,15 @@ template <class T>
   return *pointer;
 }
 
+// An enumerator from its number. Throws Error(kInvalidArgument) where there is none with it.
+template <class E>
+[[nodiscard]] E enumerator(std::int32_t value, int count, std::string_view name) {
+  if (value < 0 || value >= count)
+    fail(Status::kInvalidArgument,
+         std::string(name) + " is " + std::to_string(value) + ", expected 0 to " + std::to_string(count - 1));
+  return static_cast<E>(value);
+}
+
 // ---- structs that may grow
 
 // Larger than any struct will ever be: a size beyond it is memory that no init function has seen.

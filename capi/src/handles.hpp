@@ -10,6 +10,7 @@
 
 #include "liveness.h"
 #include "liveness/cache.hpp"
+#include "liveness/calibration.hpp"
 #include "liveness/config.hpp"
 #include "liveness/detector.hpp"
 #include "liveness/ensemble.hpp"
@@ -42,6 +43,10 @@ struct liveness_cache_t {
 
 struct liveness_pool_t {
   std::shared_ptr<liveness::WorkerPool> pool;
+};
+
+struct liveness_calibration_t {
+  liveness::Calibration calibration;
 };
 
 struct liveness_predictor_t {

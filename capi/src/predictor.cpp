@@ -161,6 +161,7 @@ liveness_status_t liveness_predictor_create(liveness_model_t* const* models, siz
         options == nullptr ? default_predictor_options() : read(options, default_predictor_options(), "options");
     auto o = from_c(c, count);
     if (c.detector != nullptr) o.detector = c.detector->model;
+    if (c.calibration != nullptr) o.calibration = c.calibration->calibration;
     const auto profiler = c.profiler != nullptr ? c.profiler->profiler : nullptr;
     o.profiler = profiler.get();
     *predictor = new liveness_predictor_t{profiler, make_predictor(std::move(members), o)};

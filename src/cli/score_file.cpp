@@ -199,6 +199,16 @@ class Reader {
 
   [[noreturn]] void refuse(const std::string& what) const { fail(origin_, number_, what); }
 
+  // NaN says that there is none; sums of the others stay finite.
+  static bool usable(double value) { return std::isnan(value) || std::fabs(value) <= 1e30; }
+
+  // The species of what is known to be an attack.
+  [[nodiscard]] std::string attack_name(std::string_view name) const {
+    if (name.empty()) return "attack";
+    if (is_bona_fide(name)) refuse("an attack of the species " + quoted(name));
+    return (number(name) ? "attack_" : "") + std::string(name);  // a number alone would not say what it is
+  }
+
   // The first line that says something: a header, or already bob's columns.
   void begin(std::string_view line) {
     headed_ = true;
@@ -238,7 +248,7 @@ class Reader {
     const std::string_view text = cell(c);
     if (text.empty()) return kUnknown;
     const auto v = number(text);
-    if (!v || std::isinf(*v)) refuse(std::string(name) + ": " + quoted(text) + " is not a number");
+    if (!v || !usable(*v)) refuse(std::string(name) + ": " + quoted(text) + " is not a number");
     return *v;
   }
   [[nodiscard]] std::int64_t whole(Column c, const char* name) const {
@@ -257,11 +267,11 @@ class Reader {
       const auto w = words(line);
       if (w.size() != bob_) refuse("expected " + std::to_string(bob_) + " columns, found " + std::to_string(w.size()));
       const auto score = number(w.back());
-      if (!score || std::isinf(*score)) refuse("score: " + quoted(w.back()) + " is not a number");
+      if (!score || !usable(*score)) refuse("score: " + quoted(w.back()) + " is not a number");
       const std::string_view real = w[bob_ - 3];
       row.input = w[bob_ - 2];
       row.subject = w[0];
-      if (real != w[0]) row.species = real;
+      if (real != w[0]) row.species = attack_name(real);
       row.score = *score;
       table_.rows.push_back(std::move(row));
       return;
@@ -299,7 +309,7 @@ class Reader {
       const bool yes = word == "true" || word == "1";
       if (!yes && word != "false" && word != "0")
         refuse("is_bonafide: " + quoted(cell(Column::kBonaFide)) + " is neither True nor False");
-      if (!yes) row.species = name.empty() ? "attack" : name;
+      if (!yes) row.species = attack_name(name);
       return;
     }
     if (name.empty()) refuse("species: is empty; expected bona_fide or the name of an attack's species");
