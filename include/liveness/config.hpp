@@ -43,6 +43,7 @@ enum class LogLevel : std::uint8_t { kError, kInfo, kDebug };
 struct Settings {
   std::vector<std::string> pad;  ///< PAD networks: files (the program also takes names of packages)
   std::string detector;          ///< face detector
+  std::string calibration;       ///< file of a Calibration for `pad`; empty: none
   Model::Options loading;        ///< of all of them
   Verifier::Options stream;      ///< its `scoring` is what a Predictor or Ensemble takes
   std::size_t cache_bytes = 0;   ///< of an Ensemble's PredictionCache; 0: it has none

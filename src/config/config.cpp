@@ -378,6 +378,7 @@ Ensemble Config::ensemble(Profiler* profiler) const {
   if (s.threads > 1) o.pool = std::make_shared<WorkerPool>(s.threads);
   std::vector<Model> networks = impl_->load_networks();
   if (!s.detector.empty()) o.detector = Model::load(s.detector, s.loading);
+  if (!s.calibration.empty()) o.calibration = Calibration::load(s.calibration);
   return {std::move(networks), o};
 }
 

@@ -192,6 +192,8 @@ std::vector<Row> make_table() {
        "watch` also takes names of packages in its search path, and searches it where the list is empty"},
       &Settings::pad));
   t.push_back(text({"models.detector", "face detector, as above"}, FIELD(detector), true));
+  t.push_back(text({"models.calibration", "what `liveness calibrate` made for these PAD networks; empty: none"},
+                   FIELD(calibration), true));
   t.push_back(choice(
       {"models.isa", "instruction set of the engine; auto: the best of this machine, or what LIVENESS_ISA names"},
       FIELD(loading.isa), std::array<std::string_view, 4>{"auto", "portable", "avx2", "avx512"}));
