@@ -92,8 +92,8 @@ static_assert(sizeof(void*) != 8 ||
 static_assert(sizeof(void*) != 8 ||
               (sizeof(liveness_model_options_t) == 56 && offsetof(liveness_model_options_t, contract) == 16 &&
                offsetof(liveness_model_options_t, reserved2) == 52));
-static_assert(sizeof(void*) != 8 ||
-              (sizeof(liveness_predictor_options_t) == 112 && offsetof(liveness_predictor_options_t, pool) == 104));
+static_assert(sizeof(void*) != 8 || (sizeof(liveness_predictor_options_t) == 120 &&
+                                     offsetof(liveness_predictor_options_t, calibration) == 112));
 
 namespace {
 

@@ -2,6 +2,7 @@
 #include "liveness/evaluation.hpp"
 
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <string>
 #include <utility>
@@ -26,6 +27,12 @@ static_assert(LIVENESS_CALIBRATION_BETA == static_cast<int>(CalibrationMethod::k
 static_assert(LIVENESS_TARGET_EQUAL == static_cast<int>(ErrorTarget::Kind::kEqual));
 static_assert(LIVENESS_TARGET_APCER == static_cast<int>(ErrorTarget::Kind::kApcer));
 static_assert(LIVENESS_TARGET_BPCER == static_cast<int>(ErrorTarget::Kind::kBpcer));
+
+static_assert(sizeof(void*) != 8 ||
+              (sizeof(liveness_presentations_t) == 48 && sizeof(liveness_evaluation_options_t) == 48 &&
+               sizeof(liveness_comparison_options_t) == 40 && sizeof(liveness_error_target_t) == 24 &&
+               sizeof(liveness_calibration_options_t) == 56 &&
+               offsetof(liveness_calibration_options_t, target_count) == 48));
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 

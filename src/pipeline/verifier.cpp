@@ -97,6 +97,10 @@ FaceTracker::Options tracking_options(const Verifier::Options& o) {
 // Of the fused score, as the ensemble's own.
 Bounds fused_bounds(const std::vector<Model>& members, const Ensemble::Options& options) {
   if (options.threshold && options.fusion != Fusion::kMajority) return {*options.threshold, *options.threshold};
+  if (options.calibration) {
+    const ThresholdProfile& profile = options.calibration->profiles.at(options.profile);
+    return {profile.live, profile.spoof};
+  }
   std::vector<Bounds> own;
   for (const Model& m : members) {
     const ThresholdProfile& profile = m.contract().score->profiles.at(options.profile);

@@ -5,7 +5,10 @@
 #include <fstream>
 #include <limits>
 
+#include "liveness/config.hpp"
 #include "liveness/ensemble.hpp"
+#include "liveness/verifier.hpp"
+#include "model/package.hpp"
 #include "pipeline/calibration_fit.hpp"
 #include "refusal.hpp"
 #include "temporary_folder.hpp"
@@ -335,6 +338,27 @@ TEST_CASE("a calibration is refused for what it was not made for, by name") {
   options.weights = {1, 2};
   options.calibration->weights = {1, 3};
   CHECK_THAT(refused({model, second}), Catch::Contains("other weights"));
+}
+
+TEST_CASE("streams and configurations take a calibration too") {
+  const Model model = tiny_pad();
+  Scene scene;
+  scene.face(1, 1, 200);
+  Verifier::Options stream;
+  stream.tracking.method = TrackMethod::kNone;
+  stream.tracking.birth = 1;
+  stream.scoring.calibration = small(model);
+  Verifier verifier({model}, tiny_detector(), stream);
+  const StreamUpdate update = verifier.push(scene.view(), 0);
+  REQUIRE(update.tracks.size() == 1);
+  CHECK(update.tracks[0].threshold == Approx(0.75F));
+
+  const TemporaryFolder folder;
+  write_file(folder / "pad.safetensors", write_package(tiny_pad_package({})));
+  small(model).save(folder / "camera.json");
+  const Config config =
+      Config::load(folder.file("c.json", R"({"models": {"pad": ["pad.safetensors"], "calibration": "camera.json"}})"));
+  CHECK(config.ensemble().predict(scene.view(), Scene::box(1, 1)).threshold == 0.75F);
 }
 
 TEST_CASE("drift is seen where the camera changed, and not where it did not") {
