@@ -339,7 +339,7 @@ def _update(raw: tuple[Any, ...]) -> StreamUpdate:
         skipped,
         Verdict(verdict),
         tuple(
-            TrackResult(t[0], face_from(t[1]), TrackState(t[2]), Verdict(t[3]), *t[4:8], Reason(t[8]), *t[9:])
+            TrackResult(t[0], face_from(t[1]), TrackState(t[2]), Verdict(t[3]), t[4], t[5], t[6], t[7], Reason(t[8]), *t[9:])
             for t in tracks
         ),
         tuple(Event(e[0], e[1], e[2], Verdict(e[3]), Verdict(e[4]), e[5]) for e in events),
