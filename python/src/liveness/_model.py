@@ -170,7 +170,10 @@ def backends(plugin: Path | None = None) -> list[BackendStatus]:
     :param plugin: its file; None: where :class:`Model` looks for it
     """
     raw = _core.backends(None if plugin is None else os.fsencode(plugin))
-    return [BackendStatus(name, ok, version, file, tuple(devices), *rest) for name, ok, version, file, devices, *rest in raw]
+    return [
+        BackendStatus(name, available, version, file, tuple(devices), blas, graphs, missing)
+        for name, available, version, file, devices, blas, graphs, missing in raw
+    ]
 
 
 def available_isas() -> list[str]:
