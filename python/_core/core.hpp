@@ -61,6 +61,7 @@ void register_config(py::module_& m);
 void register_profiler(py::module_& m);
 void register_resources(py::module_& m);
 void register_cache(py::module_& m);
+void register_evaluation(py::module_& m);
 void register_predictor(py::module_& m);
 void register_stream(py::module_& m);
 

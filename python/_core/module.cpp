@@ -13,6 +13,7 @@ PYBIND11_MODULE(_core, m) {
   register_resources(m);
   register_cache(m);
   register_config(m);
+  register_evaluation(m);
   register_predictor(m);
   register_stream(m);
 }

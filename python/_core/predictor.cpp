@@ -14,6 +14,7 @@ Ensemble::Options to_options(const py::dict& d, Profiler* profiler) {
   o.box_convention = d["box_convention"].cast<std::string>();
   o.profile = d["profile"].cast<std::string>();
   o.threshold = d["threshold"].cast<std::optional<float>>();
+  o.calibration = d["calibration"].cast<std::optional<Calibration>>();
   const auto l = d["limits"].cast<std::array<float, 7>>();
   o.limits = {l[0], l[1], l[2], l[3], l[4], l[5], l[6]};
   o.abstain = d["abstain"].cast<ReasonMask>();

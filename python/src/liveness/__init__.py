@@ -9,6 +9,7 @@
 
 from liveness import _core, optimize
 from liveness._cache import CacheStatistics, PredictionCache, WorkerPool
+from liveness._calibration import Calibration, CalibrationMethod, ErrorTarget, HeldOut, ThresholdProfile
 from liveness._config import Config, ConfigEntry, Reloaded
 from liveness._errors import (
     CancelledError,
@@ -24,6 +25,17 @@ from liveness._errors import (
     OutOfMemoryError,
     Status,
     UnsupportedError,
+)
+from liveness._evaluation import (
+    Comparison,
+    EqualError,
+    EvaluationReport,
+    OperatingPoint,
+    Rate,
+    SpeciesFigures,
+    clopper_pearson,
+    compare,
+    evaluate,
 )
 from liveness._model import Crop, Model, RoiProcessor, available_isas, backends, convert
 from liveness._predictor import Ensemble, EnsembleOptions, FaceDetector, Predictor, PredictorOptions, Profiler
@@ -82,8 +94,11 @@ __all__ = [
     "BatchItem",
     "Box",
     "CacheStatistics",
+    "Calibration",
+    "CalibrationMethod",
     "CancelledError",
     "Color",
+    "Comparison",
     "Config",
     "ConfigEntry",
     "ConfigInvalidError",
@@ -93,6 +108,9 @@ __all__ = [
     "DeviceUnavailableError",
     "Ensemble",
     "EnsembleOptions",
+    "EqualError",
+    "ErrorTarget",
+    "EvaluationReport",
     "Event",
     "EventKind",
     "Face",
@@ -102,6 +120,7 @@ __all__ = [
     "FileError",
     "Fusion",
     "Governor",
+    "HeldOut",
     "InternalError",
     "InvalidArgumentError",
     "InvalidStateError",
@@ -113,6 +132,7 @@ __all__ = [
     "ModelInvalidError",
     "NodeInfo",
     "NotFoundError",
+    "OperatingPoint",
     "OutOfMemoryError",
     "Pace",
     "Point",
@@ -123,17 +143,20 @@ __all__ = [
     "Profiler",
     "Quality",
     "QualityLimits",
+    "Rate",
     "Reason",
     "Reloaded",
     "ResourceMonitor",
     "ResourceUsage",
     "Result",
     "RoiProcessor",
+    "SpeciesFigures",
     "Status",
     "StepTime",
     "StreamUpdate",
     "TensorInfo",
     "ThresholdChange",
+    "ThresholdProfile",
     "Times",
     "Track",
     "TrackResult",
@@ -148,6 +171,9 @@ __all__ = [
     "Workload",
     "available_isas",
     "backends",
+    "clopper_pearson",
+    "compare",
     "convert",
+    "evaluate",
     "optimize",
 ]

@@ -14,6 +14,8 @@ _Array: TypeAlias = npt.NDArray[np.float32]
 
 _ModelOptions = tuple[str, bool, str, str, str, bytes | None, bool]
 
+_Presentations: TypeAlias = tuple[Sequence[float], Sequence[str], Sequence[str], Sequence[str]]
+
 class Model:
     @staticmethod
     def load(path: bytes, options: _ModelOptions, contract: bytes | None) -> Model: ...
@@ -122,6 +124,28 @@ class Config:
     @staticmethod
     def reference() -> str: ...
 
+class Calibration:
+    @staticmethod
+    def load(path: bytes) -> Calibration: ...
+    @staticmethod
+    def parse(text: str, origin: str) -> Calibration: ...
+    @staticmethod
+    def fit(
+        presentations: _Presentations,
+        models: Sequence[Model],
+        fusion: int,
+        weights: Sequence[float],
+        method: int | None,
+        targets: dict[str, tuple[int, float]] | None,
+        folds: int,
+        seed: int,
+        confidence: float,
+    ) -> Calibration: ...
+    def apply(self, logit: float) -> float: ...
+    def save(self, path: bytes) -> None: ...
+    def to_yaml(self) -> str: ...
+    def fields(self) -> dict[str, Any]: ...
+
 class Predictor:
     def __init__(self, models: Model, options: dict[str, Any], profiler: Profiler | None) -> None: ...
     def predict(self, image: npt.NDArray[np.uint8], color: str, face: _Face | None) -> tuple[Any, ...]: ...
@@ -168,3 +192,21 @@ class Verifier:
     def set_pace(self, pace: _Pace) -> None: ...
     def reset(self) -> None: ...
     def threshold_log(self) -> list[tuple[float, float, float, str]]: ...
+def clopper_pearson(errors: int, count: int, confidence: float) -> tuple[float, float]: ...
+def evaluate(
+    presentations: _Presentations,
+    unit: int,
+    live: float | None,
+    spoof: float | None,
+    confidence: float,
+    apcer_targets: Sequence[float],
+) -> str: ...
+def compare(
+    a: _Presentations,
+    b: _Presentations,
+    threshold_a: float,
+    threshold_b: float,
+    rounds: int,
+    seed: int,
+    confidence: float,
+) -> str: ...

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from liveness import _core
 from liveness._cache import PredictionCache, WorkerPool
+from liveness._calibration import Calibration
 from liveness._errors import NotFoundError, error_of
 from liveness._handle import Handle
 from liveness._model import Model
@@ -119,6 +120,8 @@ class PredictorOptions(TypedDict, total=False):
     """Threshold profile of the package: strict, balanced (unless told), lenient."""
     threshold: float | None
     """0 to 1, replaces the profile: LIVE at or above it, SPOOF below."""
+    calibration: Calibration | None
+    """Made for exactly these models: scores become the calibrated ones, `profile` one of its profiles."""
     limits: QualityLimits | None
     """Bounds beyond which a quality value becomes a reason."""
     abstain: Reason
@@ -150,8 +153,8 @@ class EnsembleOptions(PredictorOptions, total=False):
 class Predictor(_Scorer):
     """One PAD model, with or without a detector. Immutable; any number of threads may use it at once.
 
-    Options are those of :class:`PredictorOptions`: detector, detection, profile, threshold, limits, abstain, all_faces,
-    augmentation, box_convention, cache, pool, profiler.
+    Options are those of :class:`PredictorOptions`: detector, detection, profile, threshold, calibration, limits, abstain,
+    all_faces, augmentation, box_convention, cache, pool, profiler.
     """
 
     def __init__(self, model: Model, **options: Unpack[PredictorOptions]) -> None:
@@ -190,7 +193,7 @@ def _options(known: Any, given: Any) -> tuple[dict[str, Any], _core.Profiler | N
     bounds = o.get("limits") or QualityLimits()
     views = o.get("augmentation") or Augmentation()
 
-    def core(name: Literal["detector", "cache", "pool", "profiler"]) -> Any:
+    def core(name: Literal["detector", "calibration", "cache", "pool", "profiler"]) -> Any:
         value = o.get(name)
         return None if value is None else value._core
 
@@ -199,6 +202,7 @@ def _options(known: Any, given: Any) -> tuple[dict[str, Any], _core.Profiler | N
         "detection": _detection(o.get("detection")),
         "profile": o.get("profile", "balanced"),
         "threshold": o.get("threshold"),
+        "calibration": core("calibration"),
         "limits": tuple(getattr(bounds, name) for name in QualityLimits.__slots__),
         "abstain": int(o.get("abstain", ABSTAIN)),
         "all_faces": o.get("all_faces", False),
