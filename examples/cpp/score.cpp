@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iostream>
 #include <liveness/liveness.hpp>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -59,6 +60,9 @@ int main(int argc, char** argv) {
     liveness::Ensemble::Options options;
     options.detector = liveness::Model::load(argv[1]);
     options.profiler = &profiler;
+    options.cache = std::make_shared<liveness::PredictionCache>();  // a picture given twice is scored once
+    options.pool = std::make_shared<liveness::WorkerPool>(4);
+    options.augmentation.flip = true;
     const liveness::Ensemble ensemble(load_all(argv[2]), options);
 
     std::vector<Picture> pictures;
@@ -68,7 +72,7 @@ int main(int argc, char** argv) {
       views.push_back(liveness::make_image(p.pixels.data(), p.width, p.height, liveness::PixelFormat::kRgb));
 
     int failed = 0;
-    const auto items = ensemble.predict_batch(views, {}, 4);
+    const auto items = ensemble.predict_batch(views);
     for (std::size_t i = 0; i < items.size(); ++i) {
       const std::string path = argv[3 + i];
       if (items[i].result) {

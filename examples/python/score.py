@@ -22,7 +22,8 @@ def read_ppm(path: str) -> np.ndarray:
 def main(detector: str, pads: str, *pictures: str) -> None:
     profiler = liveness.Profiler()
     models = [liveness.Model(path) for path in pads.split(",")]
-    with liveness.Ensemble(models, detector=liveness.Model(detector), profiler=profiler) as ensemble:
+    views = liveness.Augmentation(flip=True)
+    with liveness.Ensemble(models, detector=liveness.Model(detector), augmentation=views, profiler=profiler) as ensemble:
         for path in pictures:
             result = ensemble.predict(read_ppm(path), color="rgb")
             print(f"{path}: {result.verdict} score {result.score:.4f} ({result.model}, {result.time.total:.1f} ms)")

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <random>
+#include <vector>
 
 #include "liveness/error.hpp"
 
@@ -51,11 +52,16 @@ void PredictionCache::Impl::add_pixels(const ImageView& image, const vision::Foo
   if (whole) {  // nothing between the rows
     to.add(hash(image.data + image.stride * first, static_cast<std::size_t>(row * (last - first))));
   } else {
+    thread_local std::vector<Hash> rows;  // keeps its capacity
+    rows.clear();
+    rows.reserve(static_cast<std::size_t>(last - first));
     for (int y = first; y < last; ++y) {
       const auto [begin, end] = pixels[y];
       if (end > 0)
-        to.add(hash(image.data + image.stride * y + begin * bytes, static_cast<std::size_t>((end - begin) * bytes)));
+        rows.push_back(
+            hash(image.data + image.stride * y + begin * bytes, static_cast<std::size_t>((end - begin) * bytes)));
     }
+    to.add(hash(rows.data(), rows.size() * sizeof(Hash)));
   }
   if (image.format != PixelFormat::kNv12 && image.format != PixelFormat::kNv21) return;
   const std::ptrdiff_t stride = image.chroma_stride != 0 ? image.chroma_stride : image.stride;

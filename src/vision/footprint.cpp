@@ -15,14 +15,6 @@ void Footprint::reset(Size frame) {
   first_ = last_ = 0;
 }
 
-void Footprint::add(int row, int begin, int end) {
-  if (begin >= end) return;
-  first_ = last_ == 0 ? row : std::min(first_, row);
-  last_ = std::max(last_, row + 1);
-  Columns& c = rows_[static_cast<std::size_t>(row)];
-  c = c.end == 0 ? Columns{begin, end} : Columns{std::min(c.begin, begin), std::max(c.end, end)};
-}
-
 void Footprint::add_everything() {
   for (int y = 0; y < frame_.height; ++y) add(y, 0, frame_.width);
 }

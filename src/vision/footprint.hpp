@@ -1,6 +1,8 @@
 // Which pixels of a frame somebody reads: what a cache's key has to cover.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <vector>
 
 #include "liveness/roi.hpp"
@@ -21,7 +23,13 @@ class Footprint {
   // Nothing of a frame of this size.
   void reset(Size frame);
 
-  void add(int row, int begin, int end);
+  // `begin` is below `end`.
+  void add(int row, int begin, int end) noexcept {
+    first_ = last_ == 0 ? row : std::min(first_, row);
+    last_ = std::max(last_, row + 1);
+    Columns& c = rows_[static_cast<std::size_t>(row)];
+    c = c.end == 0 ? Columns{begin, end} : Columns{std::min(c.begin, begin), std::max(c.end, end)};
+  }
   void add_everything();
   // What RoiProcessor reads for the crop of a face, and measure_quality for the face; both boxes are checked.
   void add_crop(const Rect& face, const RoiSpec& spec);

@@ -380,14 +380,21 @@ void rows_read(Size frame, const Resample& job, Footprint& to) {
   const Axis down = reaching({job.region.y, job.region.height, frame.height, job.out.height, job.border});
   const Combination how = combination(job.filter, across, down);
   if (how.fir) {
-    for (int y = down.begin(); y < down.end(); ++y) to.add(y, across.begin(), across.end());
+    const int begin = across.begin();
+    const int end = across.end();
+    for (int y = down.begin(), last = down.end(); y < last; ++y) to.add(y, begin, end);
     return;
   }
   thread_local LinearTaps taps;
   linear_taps(down, Along::kColumn, how.like_area, taps);
+  const int begin = across.begin();
+  const int end = across.end();
+  const bool inside =
+      down.origin >= 0 && down.origin + down.length <= frame.height;  // as source() would say, but sooner
   for (const int index : taps.index)
     for (const int i : {index, index + 1})
-      if (const int row = down.source(edge_line(down, i)); row >= 0) to.add(row, across.begin(), across.end());
+      if (const int row = inside ? down.origin + edge_line(down, i) : down.source(edge_line(down, i)); row >= 0)
+        to.add(row, begin, end);
 }
 
 }  // namespace liveness::vision

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The benchmark: our library and its peers in one run, in turn, on one core.
 
-  run.py [AREA...] --json FILE --build DIR [--quick]     measure; areas: engine torch roi pipeline start size memory
+  run.py [AREA...] --json FILE --build DIR [--quick]     measure; areas: engine torch roi pipeline cache batch start size memory
   run.py --render FILE --markdown docs/performance.md    put the table of a result into a document
 
 An area may name one subject: engine/yunet_320. Peers run in a virtual environment of their own (`./dev setup --bench`):
@@ -29,7 +29,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-AREAS = ("engine", "torch", "roi", "pipeline", "start", "size", "memory")
+AREAS = ("engine", "torch", "roi", "pipeline", "cache", "batch", "start", "size", "memory")
 TOLERANCE = 1e-3  # outputs further apart than this are not the same network
 
 
@@ -96,6 +96,8 @@ TARGETS = (
     Target("roi/area128", "*", 5),
     Target("pipeline/still640", "*chain*", 6),
     Target("pipeline/still640", "*", 2.6, of_ours=True),
+    Target("cache/hit*", "*", 100),
+    Target("batch/two_cores", "*", 1.9),
     Target("start/c_first_score", "*", 15, of_ours=True),
     Target("size/minimal", "*", 1.5, of_ours=True),
     Target("memory/c_example", "*", 25, of_ours=True),
@@ -207,6 +209,8 @@ class Bench:
         self.logs.mkdir(parents=True, exist_ok=True)
         self.worker = self.tool("liveness_bench_worker")
         self.python = venv_python()
+        self.core: int = arguments.core
+        self.cores: set[int] = arguments.cores
         self.rows: list[dict[str, Any]] = []
         self.problems: list[str] = []
         self.notes: dict[str, Any] = {}
@@ -442,10 +446,9 @@ class Bench:
             raise BenchError(f"{name}: the picture and the peers come with the bench environment")
         log(name)
         self.prepare_peers()
-        packages = [self.package(n) for n in ("yunet_320", *PAIR)]
         children: dict[str, Child] = {}
         try:
-            self.start(children, "ours", "pipeline", [self.worker, "pipeline", self.work / "frame.bgr", "640", "480", *packages])
+            self.start(children, "ours", "pipeline", [self.worker, "pipeline", *self.still(*PAIR)])
             for chain in CHAINS if not self.quick else list(CHAINS)[:1]:
                 self.start(children, chain, "pipeline", [self.python or "", HERE / "peers.py", "pipeline", chain, self.work, self.models / YUNET_ANY_SIZE])
             if "ours" not in children:
@@ -464,6 +467,57 @@ class Bench:
         finally:
             for child in children.values():
                 child.close()
+
+    def still(self, *members: str) -> list[Path | str]:
+        """The arguments of worker.cpp for the portrait."""
+        frame = self.work / "frame.bgr"
+        if not frame.exists():
+            if not self.python:
+                raise BenchError("the picture comes with the bench environment")
+            self.prepare_peers()
+        return [frame, "640", "480", *(self.package(n) for n in ("yunet_320", *members))]
+
+    def cache(self, subject: str) -> None:
+        """A picture that was seen before, against scoring it."""
+        for name, how, members in (("hit", "detect", PAIR), ("hit_box", "box", PAIR), ("hit_box_v2se", "box", ("minifasnet_v2se_128",))):
+            if not fnmatch.fnmatch(name, subject):
+                continue
+            log(f"cache/{name}")
+            children: dict[str, Child] = {}
+            try:
+                for child, size in (("hit", "16000000"), ("scored", "0")):
+                    self.start(children, child, f"cache.{name}", [self.worker, "cache", size, how, *self.still(*members)])
+                if len(children) < 2:
+                    return
+                if list(children["hit"].outputs()) != list(children["scored"].outputs()):
+                    raise BenchError(f"cache/{name}: the cache answers something else")
+                times = interleave(children, {"hit": self.burst * 4, "scored": self.burst}, self.rounds)
+                in_us = {c: [[ms * 1000 for ms in r] for r in t] for c, t in times.items()}
+                self.add_times(f"cache/{name}", in_us["hit"], in_us["scored"], "ours, scored", "us")
+            finally:
+                for child in children.values():
+                    child.close()
+
+    def batch(self, subject: str) -> None:
+        """16 pictures on two cores against one."""
+        if len(self.cores) < 2:
+            raise BenchError("batch/two_cores: needs two cores")
+        log("batch")
+        children: dict[str, Child] = {}
+        os.sched_setaffinity(0, set(sorted(self.cores)[-2:]))
+        try:
+            for threads in (1, 2):
+                self.start(children, str(threads), "batch", [self.worker, "batch", str(threads), *self.still(*PAIR)])
+            if len(children) < 2:
+                return
+            times = interleave(children, dict.fromkeys(children, max(2, self.burst // 8)), self.rounds)
+            if list(children["1"].outputs()) != list(children["2"].outputs()):
+                raise BenchError("batch: scores depend on the number of threads")
+            self.add_times("batch/two_cores", times["2"], times["1"], "ours, one core")
+        finally:
+            for child in children.values():
+                child.close()
+            os.sched_setaffinity(0, {self.core})
 
     def chain_name(self, chain: str) -> str:
         names = self.versions | {"opencv": self.versions["opencv-contrib-python-headless"]}
@@ -683,10 +737,13 @@ def main() -> int:
             if area not in AREAS:
                 parser.error(f"unknown area {area!r}; there are {', '.join(AREAS)}")
         # The child processes inherit the core; this one only waits.
-        core = arguments.core if arguments.core is not None else max(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {core})
+        arguments.cores = os.sched_getaffinity(0)
+        if arguments.core is None:
+            arguments.core = max(arguments.cores)
+        os.sched_setaffinity(0, {arguments.core})
         bench = Bench(arguments)
         run: dict[str, Callable[[str], None]] = {"engine": bench.engine, "torch": bench.torch, "roi": bench.roi, "pipeline": bench.pipeline,
+                                                 "cache": bench.cache, "batch": bench.batch,
                                                  "start": bench.start_area, "size": bench.size, "memory": bench.memory}  # fmt: skip
         for area, _, subject in chosen:
             try:

@@ -5,13 +5,16 @@
 //   worker convert ONNX CONTRACT OUT       writes a model package
 //   worker engine PACKAGE INPUTS BATCH PRECISION    one network; precision auto, fp32, bf16 or int8
 //   worker peak avx512|avx2                fused multiply-adds alone
-//   worker pipeline FRAME W H DETECTOR MEMBER...   raw BGR frame to verdict
+//   worker pipeline STILL                  raw frame to verdict; STILL: FRAME W H DETECTOR MEMBER..., 8-bit BGR
+//   worker cache BYTES box|detect STILL    the same frame from a cache; 0 bytes: without one
+//   worker batch THREADS STILL             16 of that frame a call
 //
-// The last three answer the commands of serve.hpp.
+// The last five answer the commands of serve.hpp.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <span>
@@ -154,24 +157,65 @@ void serve_peak(const std::string& isa) {
 #endif
 }
 
-void serve_pipeline(const std::string& frame_path, int width, int height, const std::string& detector,
-                    const std::vector<std::string>& members) {
-  const auto frame = read_raw<std::uint8_t>(frame_path);
-  const auto image = liveness::make_image(frame.data(), width, height, liveness::PixelFormat::kBgr);
-  if (frame.size() != static_cast<std::size_t>(image.stride) * static_cast<std::size_t>(height))
-    throw std::runtime_error(frame_path + " is not of the size given");
+// A raw BGR frame and the predictor for it.
+struct Still {
+  std::vector<std::uint8_t> pixels;
+  liveness::ImageView image;
   liveness::Ensemble::Options options;
-  options.detector = liveness::Model::load(detector);
-  std::vector<liveness::Model> models;
-  for (const auto& member : members) models.push_back(liveness::Model::load(member));
-  const liveness::Ensemble ensemble(std::move(models), options);
-  liveness::Result result = ensemble.predict(image);
+  std::vector<liveness::Model> members;
+};
+
+// `args`: FRAME W H DETECTOR MEMBER...
+Still load_still(std::span<const std::string> args) {
+  Still s;
+  s.pixels = read_raw<std::uint8_t>(args[0]);
+  s.image = liveness::make_image(s.pixels.data(), std::stoi(args[1]), std::stoi(args[2]), liveness::PixelFormat::kBgr);
+  if (s.pixels.size() != static_cast<std::size_t>(s.image.stride) * static_cast<std::size_t>(s.image.height))
+    throw std::runtime_error(args[0] + " is not of the size given");
+  s.options.detector = liveness::Model::load(args[3]);
+  for (const auto& member : args.subspan(4)) s.members.push_back(liveness::Model::load(member));
+  return s;
+}
+
+void serve_pipeline(const Still& still) {
+  const liveness::Ensemble ensemble(still.members, still.options);
+  liveness::Result result = ensemble.predict(still.image);
   serve({{{"model", result.model}, {"isa", liveness::to_string(ensemble.members().front().info().isa)}},
-         [&](int) { result = ensemble.predict(image); },
+         [&](int) { result = ensemble.predict(still.image); },
          [&] {
-           if (result.faces.empty()) throw std::runtime_error("no face was found in " + frame_path);
+           if (result.faces.empty()) throw std::runtime_error("no face was found");
            const liveness::Rect& box = result.faces.front().face.box;
            return std::vector<float>{box.x, box.y, box.width, box.height, result.score};
+         }});
+}
+
+// One picture again and again, with a cache (`bytes` above 0) or without; `box`: its face is given.
+void serve_cache(std::size_t bytes, bool box, Still still) {
+  if (bytes > 0)
+    still.options.cache = std::make_shared<liveness::PredictionCache>(liveness::PredictionCache::Options{bytes, {}});
+  const liveness::Ensemble ensemble(still.members, still.options);
+  const liveness::Result found = ensemble.predict(still.image);
+  if (found.faces.empty()) throw std::runtime_error("no face was found");
+  const liveness::Face face = found.faces.front().face;
+  liveness::Result result;
+  const auto predict = [&](int) { result = box ? ensemble.predict(still.image, face) : ensemble.predict(still.image); };
+  predict(0);
+  predict(0);
+  if (result.from_cache != (bytes > 0)) throw std::runtime_error("answered by the wrong side of the cache");
+  serve({{{"model", result.model}}, predict, [&] { return std::vector<float>{result.score, result.logit}; }});
+}
+
+// 16 pictures a call on so many threads.
+void serve_batch(int threads, const Still& still) {
+  const liveness::Ensemble ensemble(still.members, still.options);
+  const std::vector<liveness::ImageView> images(16, still.image);
+  std::vector<liveness::Predictor::BatchItem> items;
+  serve({{{"threads", threads}, {"images", images.size()}},
+         [&](int) { items = ensemble.predict_batch(images, {}, threads); },
+         [&] {
+           std::vector<float> scores;
+           for (const auto& item : items) scores.push_back(item.result.value().score);
+           return scores;
          }});
 }
 
@@ -187,7 +231,11 @@ void run(const std::vector<std::string>& args) {
   else if (mode == "peak" && args.size() == 2)
     serve_peak(args[1]);
   else if (mode == "pipeline" && args.size() >= 6)
-    serve_pipeline(args[1], std::stoi(args[2]), std::stoi(args[3]), args[4], {args.begin() + 5, args.end()});
+    serve_pipeline(load_still(std::span(args).subspan(1)));
+  else if (mode == "cache" && args.size() >= 8)
+    serve_cache(std::stoul(args[1]), args[2] == "box", load_still(std::span(args).subspan(3)));
+  else if (mode == "batch" && args.size() >= 7)
+    serve_batch(std::stoi(args[1]), load_still(std::span(args).subspan(2)));
   else
     throw std::runtime_error("see the head of worker.cpp for the arguments");
 }
