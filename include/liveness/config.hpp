@@ -113,6 +113,8 @@ class Config {
   /// where no network is named.
   [[nodiscard]] Ensemble ensemble(Profiler* profiler = nullptr) const;
 
+  /// The same for one stream; a detector must be named too. Throws as Verifier's constructor as well.
+  [[nodiscard]] Verifier verifier(Profiler* profiler = nullptr) const;
   /// A governor with the budgets of the section `resources`, whose best workload has the pace of the stream.
   [[nodiscard]] Governor governor() const;
 

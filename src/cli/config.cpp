@@ -39,7 +39,7 @@ int show(const Options& o) {
     all[e.key] = {
         {"value", Json::parse(e.value)}, {"source", to_string(e.source)}, {"where", e.where}, {"live", e.live}};
   }
-  if (o.json) fmt::print("{}", line(all));
+  if (o.json) fmt::print("{}\n", line(all));
   return kExitOk;
 }
 

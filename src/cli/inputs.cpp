@@ -17,6 +17,7 @@
 #include <opencv2/videoio.hpp>
 #include <span>
 
+#include "orientation.hpp"
 #include "verbs.hpp"
 
 namespace liveness::cli {
@@ -162,6 +163,7 @@ struct Source::Video {
   std::int64_t read = 0;
   std::int64_t given = 0;
   double fps = 0;
+  int turned = 0;  // degrees clockwise to upright
 };
 
 Source::Source(std::vector<std::string> inputs, const SourceOptions& options)
@@ -202,6 +204,12 @@ void Source::open_video(const std::string& input, InputKind kind, Frame& frame) 
         frame.error = "the file is empty";
       else if (!video->capture.open(input, cv::CAP_FFMPEG) && !video->capture.open(input, cv::CAP_ANY))
         frame.error = "is not a video that can be decoded, or it is cut short";
+      // OpenCV 4.6 turns some of FFmpeg 5's videos the wrong way; where the file itself says how it was held, it is
+      // left out of this.
+      if (const auto degrees = frame.error.empty() ? orientation_of(input) : std::nullopt) {
+        video->capture.set(cv::CAP_PROP_ORIENTATION_AUTO, 0);
+        video->turned = *degrees;
+      }
       const double count = frame.error.empty() ? video->capture.get(cv::CAP_PROP_FRAME_COUNT) : 0;
       if (count > 0 && count < 1e9) video->promised = std::llround(count);
     }
@@ -220,9 +228,12 @@ bool Source::next_of_video(Frame& frame) {
   if (options_.frames > 0 && v.given == options_.frames) return false;
   const auto start = std::chrono::steady_clock::now();
   cv::Mat image;
+  double seconds = v.fps > 0 ? static_cast<double>(v.read) / v.fps : 0;
   try {
     while (v.read % options_.every != 0 && v.capture.grab()) ++v.read;
     if (v.read % options_.every == 0) v.capture.read(image);
+    // The container's own time where it has one: phones record at a varying rate.
+    if (const double at = v.capture.get(cv::CAP_PROP_POS_MSEC) / 1000; at > 0) seconds = at;
   } catch (const cv::Exception& e) {
     frame.error = "cannot be decoded: " + e.err;
   }
@@ -238,6 +249,8 @@ bool Source::next_of_video(Frame& frame) {
       frame.image = image;
     else
       frame.error = "frames are not 8-bit colour";
+    turn(frame.image, v.turned);
+    frame.seconds = seconds;
     ++v.read;
     ++v.given;
     return true;

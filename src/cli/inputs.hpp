@@ -26,6 +26,7 @@ struct Frame {
   std::int64_t taken = 0;  // frames of the same input before it that were handed out
   double fps = 0;          // handed out a second of the video; 0 where nobody knows
   cv::Mat image;           // 8-bit BGR
+  double seconds = 0;      // of a video: when it is shown, from the start
   double read_ms = 0;
   std::string error;
 

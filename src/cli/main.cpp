@@ -32,6 +32,7 @@ int run(int argc, char** argv) {
       "  liveness score --sheet sheet.png pictures/     a contact sheet of all of them\n"
       "  liveness eval pictures/ --html report.html      error rates of bona fide and attacks, with intervals\n"
       "  liveness calibrate pictures/ -o camera.yaml    thresholds for one's own camera\n"
+      "  liveness watch camera:0 --until-decided        decides on who stands before a camera\n"
       "  liveness info model.safetensors --verify       what a model is, and whether it works here\n"
       "  liveness doctor                                what this machine has and lacks\n"
       "Each verb has its own --help. Exit codes: 0 done, 1 an input failed, 2 nothing could be done.");
@@ -43,6 +44,7 @@ int run(int argc, char** argv) {
   add_convert(app, action);
   add_optimize(app, action);
   add_bench(app, action);
+  add_watch(app, action);
   add_config(app, action);
   add_doctor(app, action);
   try {

@@ -165,24 +165,28 @@ void ModelFlags::add_to(CLI::App& app) {
 }
 
 Chosen choose(const ModelFlags& flags, bool need_detector) {
-  const Model::Options options = flags.engine.options();
+  return choose(flags.models, flags.detector, flags.engine.options(), need_detector);
+}
+
+Chosen choose(const std::vector<std::string>& models, const std::string& detector, const Model::Options& options,
+              bool need_detector) {
   Chosen chosen;
-  for (const auto& name : flags.models) chosen.members.push_back(load(resolve(name), options));
-  if (!flags.detector.empty()) chosen.detector = load(resolve(flags.detector), options);
+  for (const auto& name : models) chosen.members.push_back(load(resolve(name), options));
+  if (!detector.empty()) chosen.detector = load(resolve(detector), options);
 
   for (const auto& folder : search_path()) {
     if (!chosen.members.empty() && (chosen.detector || !need_detector)) break;
     std::vector<Model> pads;
-    std::optional<Model> detector;
+    std::optional<Model> found;
     for (const auto& package : packages_in(folder)) {
       Model model = load({package, {}}, options);
       if (model.contract().task == Task::kPad)
         pads.push_back(std::move(model));
-      else if (model.contract().task == Task::kDetector && !detector)
-        detector = std::move(model);
+      else if (model.contract().task == Task::kDetector && !found)
+        found = std::move(model);
     }
     if (chosen.members.empty()) chosen.members = std::move(pads);
-    if (!chosen.detector) chosen.detector = std::move(detector);
+    if (!chosen.detector) chosen.detector = std::move(found);
   }
 
   std::string foreign;

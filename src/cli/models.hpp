@@ -65,5 +65,7 @@ struct Chosen {
 // detector), otherwise the third-party networks; says on stderr when it is those. Throws UsageError with a way out
 // where nothing is found.
 [[nodiscard]] Chosen choose(const ModelFlags& flags, bool need_detector);
+[[nodiscard]] Chosen choose(const std::vector<std::string>& models, const std::string& detector,
+                            const Model::Options& options, bool need_detector);
 
 }  // namespace liveness::cli

@@ -382,6 +382,14 @@ Ensemble Config::ensemble(Profiler* profiler) const {
   return {std::move(networks), o};
 }
 
+Verifier Config::verifier(Profiler* profiler) const {
+  const Settings& s = impl_->settings_;
+  if (s.detector.empty()) throw Error(Status::kConfigInvalid, "models.detector: the configuration names no detector");
+  Verifier::Options o = s.stream;
+  o.scoring.profiler = profiler;
+  return {impl_->load_networks(), Model::load(s.detector, s.loading), o};
+}
+
 Governor Config::governor() const {
   const Settings& s = impl_->settings_;
   Governor::Options o = s.governor;

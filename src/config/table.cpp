@@ -217,8 +217,8 @@ std::vector<Row> make_table() {
 
   // ---- pipeline
   t.push_back(choice({"pipeline.tracker",
-                      "how a face is followed between searches of the whole frame; flow, csrt and kcf need OpenCV "
-                      "(`liveness watch` has it)"},
+                      "how a face is followed between searches of the whole frame; flow, csrt and kcf need a "
+                      "follower, which a C++ program gives"},
                      FIELD(stream.tracking.method),
                      std::array<std::string_view, 5>{"redetect", "none", "flow", "csrt", "kcf"}));
   t.push_back(

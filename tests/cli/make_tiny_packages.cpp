@@ -20,6 +20,17 @@ cv::Mat picture(const std::vector<int>& greens) {
   return cv::Mat(Scene::kSide, Scene::kSide, CV_8UC3, scene.pixels.data()).clone();
 }
 
+// With noise of its own in every frame: a stream of equal pictures is taken for a frozen one.
+cv::Mat living(const std::vector<int>& greens, int tick) {
+  cv::Mat frame = picture(greens);
+  for (int y = 0; y < frame.rows; ++y)
+    for (int x = 0; x < frame.cols; ++x) {
+      std::uint8_t& green = frame.at<cv::Vec3b>(y, x)[1];
+      green = static_cast<std::uint8_t>(green ^ ((x / 8 * 7 + y / 8 * 13 + tick) % 3 == 0 ? 6 : 0));
+    }
+  return frame;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -51,5 +62,17 @@ int main(int argc, char** argv) {
   cv::VideoWriter video((out / "clip.avi").string(), cv::VideoWriter::fourcc('M', 'J', 'P', 'G'), 10,
                         {Scene::kSide, Scene::kSide});
   for (int i = 0; i < 30; ++i) video.write(picture({i < 15 ? 200 : 60}));
-  return video.isOpened() ? 0 : 1;
+
+  fs::create_directories(out / "attack");
+  for (int i = 0; i < 12; ++i)
+    cv::imwrite((out / "attack" / ("frame" + std::to_string(10 + i) + ".png")).string(), living({60}, i));
+  cv::VideoWriter stream((out / "stream.avi").string(), cv::VideoWriter::fourcc('M', 'J', 'P', 'G'), 10,
+                         {Scene::kSide, Scene::kSide});
+  cv::VideoWriter phone((out / "phone.mp4").string(), cv::VideoWriter::fourcc('m', 'p', '4', 'v'), 10,
+                        {Scene::kSide, Scene::kSide});
+  for (int i = 0; i < 30; ++i) {
+    stream.write(living({i < 15 ? 200 : 60}, i));
+    phone.write(living({200}, i));
+  }
+  return video.isOpened() && stream.isOpened() && phone.isOpened() ? 0 : 1;
 }

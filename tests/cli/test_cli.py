@@ -272,6 +272,134 @@ class Optimize(unittest.TestCase):
         run("score", "--logits", "nowhere/file/", "pictures/live.png", code=2)
 
 
+def events(done: subprocess.CompletedProcess[str]) -> list[dict]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+# The miniature detector knows a grid only, and its faces are no faces: every frame is searched, quality does not matter.
+QUICK = [
+    part
+    for setting in (
+        *("pipeline.tracker=none", "pipeline.birth=1", "pipeline.score_every=1", "pipeline.same_scene=-1"),
+        *("accuracy.min_sharpness=0", "accuracy.min_face_pixels=0", "accuracy.min_luminance=0", "accuracy.max_overexposed=1"),
+        *("accuracy.max_outside=1", "accuracy.max_yaw=180", "accuracy.max_pitch=180", "decision.max_seconds=4"),
+    )
+    for part in ("--set", setting)
+]
+
+
+class Watch(unittest.TestCase):
+    def test_events_of_a_clip(self) -> None:
+        """The face of stream.avi is live for 15 frames of 10 a second, then a spoof."""
+        found = events(run("watch", "stream.avi", "--events", "-", *QUICK))
+        kinds = [e["event"] for e in found]
+        self.assertEqual((kinds[0], kinds[-1]), ("started", "stopped"))
+        self.assertIn("new_track", kinds)
+        decided = [e for e in found if e["event"] == "decided"]
+        self.assertEqual(decided[0]["verdict"], "LIVE")
+        self.assertLess(decided[0]["seconds"], 1.5)
+        self.assertGreater(decided[0]["score"], 0.5)
+        self.assertEqual({"track", "previous", "confidence", "scores", "reasons", "text", "frame"} - set(decided[0]), set())
+        # The attack that replaces the face is decided too, on this track or a new one.
+        later = [e for e in found if e["event"] in ("decided", "changed") and e["seconds"] >= 1.5]
+        self.assertTrue(any(e["verdict"] == "SPOOF" for e in later), later)
+
+    def test_exit_codes_for_scripts(self) -> None:
+        done = run("watch", "stream.avi", "--until-decided", "--timeout", 10, *QUICK)
+        self.assertIn("LIVE", done.stderr)
+        run("watch", "attack", "--until-decided", *QUICK, code=3)
+        run("watch", "stream.avi", "--until-decided", "--timeout", 0.2, *QUICK, code=4)
+        nobody = ROOT / "nobody"
+        nobody.mkdir(exist_ok=True)
+        (nobody / "a.png").write_bytes((ROOT / "pictures" / "nobody.png").read_bytes())
+        run("watch", "nobody", "--until-decided", code=4)
+        self.assertIn("no such camera", run("watch", "camera:77", code=1).stderr)
+        run("watch", "camera:x", code=2)
+        run("watch", "empty", code=2)
+        run("watch", code=2)
+
+    def test_faults_are_events(self) -> None:
+        cut = ROOT / "cut.avi"
+        cut.write_bytes((ROOT / "stream.avi").read_bytes()[: (ROOT / "stream.avi").stat().st_size // 2])
+        found = events(run("watch", "cut.avi", "--events", "-", code=1))
+        self.assertIn("input_failed", [e["event"] for e in found])
+        mixed = ROOT / "mixed"
+        mixed.mkdir(exist_ok=True)
+        for i, name in enumerate(["live.png", "live.png", "live.png"]):
+            (mixed / f"{i}.png").write_bytes((ROOT / "pictures" / name).read_bytes())
+        (mixed / "3.png").write_bytes(b"not a picture")
+        (mixed / "4.ppm").write_bytes(b"P6 64 48 255\n" + bytes(64 * 48 * 3))
+        found = events(run("watch", "mixed", "--events", "-", code=1))
+        kinds = [e["event"] for e in found]
+        self.assertIn("input_failed", kinds)
+        self.assertIn("format", kinds)
+        self.assertEqual(kinds[-1], "stopped")
+        run("watch", "missing.mp4", code=1)
+
+    def test_metrics_alerts_and_recording(self) -> None:
+        run("watch", "stream.avi", "--record", "out/watched.mp4", "--set", "monitoring.metrics=m.prom", *QUICK)
+        text = (ROOT / "m.prom").read_text()
+        self.assertRegex(text, r"(?m)^liveness_frames_total 30$")
+        self.assertRegex(text, r"(?m)^liveness_events_total\{event=\"new_track\"\} \d+$")
+        self.assertRegex(text, r"(?m)^process_resident_memory_bytes [\d.e+]+$")
+        self.assertRegex(text, r'(?m)^liveness_stage_seconds\{stage="total",quantile="0.99"\} [\d.]+$')
+        for line in text.splitlines():
+            self.assertRegex(line, r'^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? -?[\d.e+-]+)$')
+        again = lines(run("score", "--json", "out/watched.mp4"))
+        self.assertEqual(len(again), 30)
+        found = events(
+            run("watch", "stream.avi", "--real-time", "--events", "-", "--set", "monitoring.low_fps=900", "--set", "monitoring.interval=0.3", *QUICK)
+        )
+        self.assertEqual([e["text"].split(":")[0] for e in found if e["event"] == "alert"], ["low_fps"])
+
+    def test_metrics_over_http_and_reload(self) -> None:
+        config = ROOT / "live.yaml"
+        config.write_text("monitoring: {port: 0, interval: 0.2}\n")
+        import socket
+        import time
+        import urllib.request
+
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        env = {**os.environ, "LIVENESS_MODEL_PATH": str(ROOT / "models"), "LIVENESS_MONITORING_PORT": str(port)}
+        command = [ARGS.liveness, "watch", "stream.avi", "--real-time", "--config", str(config), "--events", "-"]
+        with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+            text = ""
+            for _ in range(100):
+                try:
+                    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=2).read().decode()
+                    break
+                except OSError:
+                    time.sleep(0.05)
+            config.write_text("monitoring: {port: 0, interval: 0.2, low_fps: 1}\npipeline: {queue: 9}\n")
+            out, _ = watching.communicate(timeout=60)
+        self.assertIn("liveness_frames_total", text)
+        found = [json.loads(line) for line in out.splitlines()]
+        reloaded = [e["text"] for e in found if e["event"] == "reloaded"]
+        self.assertEqual(reloaded, ["changed: monitoring.low_fps; waiting for a new start: pipeline.queue"])
+
+    def test_phone_videos_stand_upright(self) -> None:
+        plain = bytearray((ROOT / "phone.mp4").read_bytes())
+        at = plain.index(b"tkhd") + 4
+        matrix = at + (52 if plain[at] == 1 else 40)
+        one, zero, minus = b"\x00\x01\x00\x00", b"\x00" * 4, b"\xff\xff\x00\x00"
+        self.assertEqual(plain[matrix : matrix + 4], one)
+        corners = {}
+        for degrees, abcd in {0: (one, zero, zero, one), 90: (zero, one, minus, zero), 180: (minus, zero, zero, minus), 270: (zero, minus, one, zero)}.items():
+            a, b, c, d = abcd
+            turned = bytes(plain[:matrix]) + a + b + zero + c + d + zero + bytes(plain[matrix + 24 :])
+            (ROOT / f"phone{degrees}.mp4").write_bytes(turned)
+            (r,) = lines(run("score", "--json", "--frames", 1, f"phone{degrees}.mp4"))
+            box = r["faces"][0]["box"] if r["faces"] else None
+            corners[degrees] = box
+        # The one face of the clip lies in the cell at (80, 80) of 320 x 320 pixels, upright.
+        want = {0: (80, 80), 90: (160, 80), 180: (160, 160), 270: (80, 160)}
+        for degrees, box in corners.items():
+            self.assertAlmostEqual(box[0], want[degrees][0], delta=6, msg=f"{degrees}")
+            self.assertAlmostEqual(box[1], want[degrees][1], delta=6, msg=f"{degrees}")
+
+
 class Others(unittest.TestCase):
     def test_help_and_version(self) -> None:
         self.assertRegex(run("--version").stdout, r"liveness \d+\.\d+\.\d+")

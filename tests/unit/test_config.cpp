@@ -262,6 +262,8 @@ TEST_CASE("paths in a file are relative to the file, where they exist") {
   CHECK(c.settings().detector == (folder / "here.safetensors").string());
   CHECK_THAT(refusal(Status::kConfigInvalid, [] { static_cast<void>(Config().ensemble()); }), Contains("models.pad"));
   CHECK_THAT(refusal(Status::kModelInvalid, [&] { static_cast<void>(c.ensemble()); }), Contains("here"));
+  CHECK_THAT(refusal(Status::kConfigInvalid, [] { static_cast<void>(Config().verifier()); }),
+             Contains("models.detector: the configuration names no detector"));
 }
 
 TEST_CASE("JSON files work in every build, with the same messages") {
