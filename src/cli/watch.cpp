@@ -282,6 +282,7 @@ class Watch {
     Chosen chosen = choose(settings_.pad, settings_.detector, settings_.loading, true);
     Verifier::Options v = settings_.stream;
     v.scoring.profiler = &profiler_;
+    if (!settings_.calibration.empty()) v.scoring.calibration = Calibration::load(settings_.calibration);
     verifier_.emplace(std::move(chosen.members), std::move(*chosen.detector), v);
     if (settings_.monitoring.port > 0) {
       server_.emplace(settings_.monitoring.port);

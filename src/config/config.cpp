@@ -369,6 +369,7 @@ Ensemble Config::ensemble(Profiler* profiler) const {
   o.detection.max_faces = s.stream.tracking.max_faces;
   o.all_faces = s.stream.all_faces;
   o.profiler = profiler;
+  if (!s.calibration.empty()) o.calibration = Calibration::load(s.calibration);
   if (s.cache_bytes > 0) {
     PredictionCache::Options cache;
     cache.bytes = s.cache_bytes;
@@ -387,6 +388,7 @@ Verifier Config::verifier(Profiler* profiler) const {
   if (s.detector.empty()) throw Error(Status::kConfigInvalid, "models.detector: the configuration names no detector");
   Verifier::Options o = s.stream;
   o.scoring.profiler = profiler;
+  if (!s.calibration.empty()) o.scoring.calibration = Calibration::load(s.calibration);
   return {impl_->load_networks(), Model::load(s.detector, s.loading), o};
 }
 

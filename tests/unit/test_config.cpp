@@ -262,6 +262,12 @@ TEST_CASE("paths in a file are relative to the file, where they exist") {
   CHECK(c.settings().detector == (folder / "here.safetensors").string());
   CHECK_THAT(refusal(Status::kConfigInvalid, [] { static_cast<void>(Config().ensemble()); }), Contains("models.pad"));
   CHECK_THAT(refusal(Status::kModelInvalid, [&] { static_cast<void>(c.ensemble()); }), Contains("here"));
+  static_cast<void>(refusal(Status::kNotFound, [] {
+    Config missing;
+    missing.set("models.pad", "none.safetensors");
+    missing.set("decision.calibration", "none.yaml");
+    static_cast<void>(missing.ensemble());
+  }));
   CHECK_THAT(refusal(Status::kConfigInvalid, [] { static_cast<void>(Config().verifier()); }),
              Contains("models.detector: the configuration names no detector"));
 }
