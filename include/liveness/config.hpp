@@ -46,7 +46,6 @@ struct Settings {
   std::string calibration;       ///< file of a Calibration for `pad`; empty: none
   Model::Options loading;        ///< of all of them
   Verifier::Options stream;      ///< its `scoring` is what a Predictor or Ensemble takes
-  std::string calibration;       ///< file of the scoring's Calibration; empty: none
   std::size_t cache_bytes = 0;   ///< of an Ensemble's PredictionCache; 0: it has none
   double cache_seconds = 0;      ///< its time to live; 0: results do not age
   int threads = 1;               ///< of an Ensemble's WorkerPool

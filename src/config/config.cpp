@@ -369,7 +369,6 @@ Ensemble Config::ensemble(Profiler* profiler) const {
   o.detection.max_faces = s.stream.tracking.max_faces;
   o.all_faces = s.stream.all_faces;
   o.profiler = profiler;
-  if (!s.calibration.empty()) o.calibration = Calibration::load(s.calibration);
   if (s.cache_bytes > 0) {
     PredictionCache::Options cache;
     cache.bytes = s.cache_bytes;

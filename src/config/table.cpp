@@ -323,9 +323,6 @@ std::vector<Row> make_table() {
   t.push_back(
       number({"decision.spread", "standard deviation, log-odds, at which the weight of a score is halved", 0.01, 60},
              FIELD(stream.smoothing.spread)));
-  t.push_back(
-      text({"decision.calibration", "made by `liveness calibrate` for these networks and this camera; empty: none"},
-           FIELD(calibration), true));
 
   // ---- resources
   t.push_back(

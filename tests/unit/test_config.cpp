@@ -265,7 +265,7 @@ TEST_CASE("paths in a file are relative to the file, where they exist") {
   static_cast<void>(refusal(Status::kNotFound, [] {
     Config missing;
     missing.set("models.pad", "none.safetensors");
-    missing.set("decision.calibration", "none.yaml");
+    missing.set("models.calibration", "none.yaml");
     static_cast<void>(missing.ensemble());
   }));
   CHECK_THAT(refusal(Status::kConfigInvalid, [] { static_cast<void>(Config().verifier()); }),
