@@ -93,7 +93,7 @@ class FaceTracker::Impl {
     if (follows(options.method) && !options.follower) {
       throw Error(Status::kUnsupported, "tracking.method: \"" + std::string(to_string(options.method)) +
                                             "\" follows boxes with OpenCV: give tracking.follower, for instance "
-                                            "opencv_follower(method) of liveness::opencv_trackers");
+                                            "opencv_follower(method) of liveness/opencv_trackers.hpp");
     }
     if (options.method != TrackMethod::kNone) {
       FaceDetector::Options local = search_options();
@@ -391,7 +391,8 @@ class FaceTracker::Impl {
       s.motion.correct(face);
       const Patch seen = patch_of(image, step->box);
       s.track.quality = std::clamp(std::min(step->quality, likeness(s.track.patch, seen)), 0.0F, 1.0F);
-      s.track.patch = seen;
+      // A doubtful picture must not become what the next one is compared with.
+      if (s.track.quality >= options.quality_floor) s.track.patch = seen;
     }
     const float score = s.track.face.score;
     s.track.face = s.motion.face();
