@@ -16,7 +16,6 @@
 #include "verbs.hpp"
 
 namespace liveness::cli {
-namespace fs = std::filesystem;
 namespace {
 
 std::string cpu_name() {

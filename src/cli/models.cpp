@@ -48,7 +48,7 @@ fs::path installed_models() {
 
 fs::path contract_file(std::string_view name) {
   for (const fs::path& folder : {installed_models(), fs::path(LIVENESS_SOURCE_DIR) / "models"})
-    if (const fs::path file = folder / "contracts" / name; is_file(file)) return file;
+    if (fs::path file = folder / "contracts" / name; is_file(file)) return file;
   return {};
 }
 
