@@ -224,7 +224,8 @@ typedef struct liveness_model_options_t {
 /* Defaults. `size`: sizeof(liveness_model_options_t). Cannot fail. */
 LIVENESS_API void liveness_model_options_init(liveness_model_options_t* options, size_t size) LIVENESS_NOEXCEPT;
 
-/* Reads a package (.safetensors), an ONNX file that has a contract beside it, or, where allow_code is set, a TorchScript
+/* Reads a package (.safetensors), an ONNX file that has a contract beside it, or, where allow_code is set, a
+ * TorchScript
  * (.pt) or AOTInductor (.pt2) file that has one. `options` may be NULL: defaults.
  * INVALID_ARGUMENT, NOT_FOUND (the file, the plugin), IO, MODEL_INVALID (damaged, or golden inputs miss), UNSUPPORTED
  * (an operator of the network; an instruction set, precision or device that there is not), CONFIG_INVALID (the
@@ -297,8 +298,9 @@ LIVENESS_CHECKED liveness_status_t liveness_model_run(const liveness_model_t* mo
                                                       const size_t* output_counts, size_t output_count, int32_t batch,
                                                       int32_t threads) LIVENESS_NOEXCEPT;
 
-/* The same from pixels: batch x height x width x channels bytes in the network's own size and colour order, which become
- * values as the contract's "input" says; on an accelerator that is done there. pixel_count: how many bytes in all. */
+/* The same from pixels: batch x height x width x channels bytes in the network's own size and colour order, which
+ * become values as the contract's "input" says; on an accelerator that is done there. pixel_count: how many bytes in
+ * all. */
 LIVENESS_CHECKED liveness_status_t liveness_model_run_pixels(const liveness_model_t* model, const uint8_t* pixels,
                                                              size_t pixel_count, float* const* outputs,
                                                              const size_t* output_counts, size_t output_count,
@@ -332,9 +334,9 @@ LIVENESS_CHECKED liveness_status_t liveness_samples_create(const liveness_model_
                                                            liveness_samples_t** samples) LIVENESS_NOEXCEPT;
 LIVENESS_API void liveness_samples_destroy(liveness_samples_t* samples) LIVENESS_NOEXCEPT;
 
-/* Adds the face in a picture; the crop is copied. `face` NULL: the picture is a crop in the network's own size, or, for a
- * detector, any picture. `box_convention`: whose box that is; NULL: "yunet". INVALID_ARGUMENT, UNSUPPORTED (no map from
- * boxes of that convention). */
+/* Adds the face in a picture; the crop is copied. `face` NULL: the picture is a crop in the network's own size, or, for
+ * a detector, any picture. `box_convention`: whose box that is; NULL: "yunet". INVALID_ARGUMENT, UNSUPPORTED (no map
+ * from boxes of that convention). */
 LIVENESS_CHECKED liveness_status_t liveness_samples_add(liveness_samples_t* samples, const liveness_image_t* image,
                                                         const liveness_rect_t* face, const char* box_convention,
                                                         liveness_label_t label) LIVENESS_NOEXCEPT;
@@ -359,18 +361,19 @@ typedef struct liveness_quantize_options_t {
   double max_flips;           /* gate: share of samples whose verdict changes; default 0.01 */
   double max_score;           /* gate: mean change of P(live); default 0.02 */
   double sensitive;           /* share of the layers that may be left in fp32 to pass the gate; default 0.25 */
-  const liveness_samples_t* samples; /* for the gate; default NULL: nothing can be qualified. Used during the call only */
-  const char* const* keep;           /* names of layers that stay fp32 in any case; default NULL */
-  uint32_t keep_count;               /* length of `keep`; default 0 */
-  uint32_t reserved;                 /* 0 */
+  const liveness_samples_t*
+      samples;             /* for the gate; default NULL: nothing can be qualified. Used during the call only */
+  const char* const* keep; /* names of layers that stay fp32 in any case; default NULL */
+  uint32_t keep_count;     /* length of `keep`; default 0 */
+  uint32_t reserved;       /* 0 */
 } liveness_quantize_options_t;
 
 /* Defaults. `size`: sizeof(liveness_quantize_options_t). Cannot fail. */
 LIVENESS_API void liveness_quantize_options_init(liveness_quantize_options_t* options, size_t size) LIVENESS_NOEXCEPT;
 
-/* Package to package: rounds the weights, and lets the package claim the precisions that pass the gate and no others. The
- * file `out` appears whole or not at all. `options` may be NULL: defaults. `report` may be NULL; otherwise *report is the
- * caller's to destroy. INVALID_ARGUMENT, NOT_FOUND, IO, MODEL_INVALID, UNSUPPORTED. */
+/* Package to package: rounds the weights, and lets the package claim the precisions that pass the gate and no others.
+ * The file `out` appears whole or not at all. `options` may be NULL: defaults. `report` may be NULL; otherwise *report
+ * is the caller's to destroy. INVALID_ARGUMENT, NOT_FOUND, IO, MODEL_INVALID, UNSUPPORTED. */
 LIVENESS_CHECKED liveness_status_t liveness_quantize(const char* package, const char* out,
                                                      const liveness_quantize_options_t* options,
                                                      liveness_report_t** report) LIVENESS_NOEXCEPT;
@@ -388,8 +391,8 @@ typedef struct liveness_prune_options_t {
 /* Defaults. `size`: sizeof(liveness_prune_options_t). Cannot fail. */
 LIVENESS_API void liveness_prune_options_init(liveness_prune_options_t* options, size_t size) LIVENESS_NOEXCEPT;
 
-/* Package to package without the least important channels. Everything else as liveness_quantize; UNSUPPORTED also where so
- * much cannot be taken out. */
+/* Package to package without the least important channels. Everything else as liveness_quantize; UNSUPPORTED also where
+ * so much cannot be taken out. */
 LIVENESS_CHECKED liveness_status_t liveness_prune(const char* package, const char* out,
                                                   const liveness_prune_options_t* options,
                                                   liveness_report_t** report) LIVENESS_NOEXCEPT;
@@ -406,8 +409,8 @@ typedef struct liveness_export_options_t {
 /* Defaults. `size`: sizeof(liveness_export_options_t). Cannot fail. */
 LIVENESS_API void liveness_export_options_init(liveness_export_options_t* options, size_t size) LIVENESS_NOEXCEPT;
 
-/* Writes a package as an ONNX file with a free batch axis. `options` may be NULL: defaults. INVALID_ARGUMENT, NOT_FOUND,
- * IO, MODEL_INVALID, UNSUPPORTED. */
+/* Writes a package as an ONNX file with a free batch axis. `options` may be NULL: defaults. INVALID_ARGUMENT,
+ * NOT_FOUND, IO, MODEL_INVALID, UNSUPPORTED. */
 LIVENESS_CHECKED liveness_status_t liveness_export_onnx(const char* package, const char* onnx,
                                                         const liveness_export_options_t* options) LIVENESS_NOEXCEPT;
 

@@ -143,9 +143,11 @@ struct Bounds {
       all.live = to_score(mean([](const Bounds& b) { return to_logit(b.live); }));
       all.spoof = to_score(mean([](const Bounds& b) { return to_logit(b.spoof); }));
       break;
-    case Fusion::kMajority:
-      all.live = static_cast<float>(static_cast<double>(members.size() / 2 + 1) / static_cast<double>(members.size()));
+    case Fusion::kMajority: {
+      const std::size_t half = members.size() / 2;
+      all.live = static_cast<float>(static_cast<double>(half + 1) / static_cast<double>(members.size()));
       break;
+    }
     case Fusion::kMinimum:
       all = {0, 0};
       for (const auto& b : members) all = {std::max(all.live, b.live), std::max(all.spoof, b.spoof)};

@@ -293,7 +293,7 @@ class Governor {
   static constexpr double kPayback = 6;  // seconds
   static constexpr double kSlack = 0.1;  // seconds of the budget that may be overdrawn before frames are left out
   static constexpr double kRoom = 2.2;   // times min_fps that must fit before frames become dearer
-  static constexpr double kTight = 0.9;    // share of the memory budget above which nothing is made dearer
+  static constexpr double kTight = 0.9;  // share of the memory budget above which nothing is made dearer
   static constexpr double kLeastRate = 0.5;
 
   Options options_;
