@@ -26,8 +26,8 @@ void visit_samples(const Executable& executable, const Package& package, const S
 // Root mean square of the difference over that of the first, over all outputs of all samples.
 [[nodiscard]] double relative_error(const std::vector<SampleOutputs>& wanted, const std::vector<SampleOutputs>& found);
 
-[[nodiscard]] ScoreDrift compare(const Package& package, const Samples& samples, const std::vector<SampleOutputs>& before,
-                            const std::vector<SampleOutputs>& after);
+[[nodiscard]] ScoreDrift compare(const Package& package, const Samples& samples,
+                                 const std::vector<SampleOutputs>& before, const std::vector<SampleOutputs>& after);
 
 // Median of single passes over the first sample.
 [[nodiscard]] double milliseconds(const Executable& executable, const Package& package, const Samples& samples);
