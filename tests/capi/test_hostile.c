@@ -277,7 +277,7 @@ static void bad_options(void) {
   BAD_PREDICTOR(o.threshold = 1.5f, INVALID, "threshold");
   BAD_PREDICTOR(o.threshold = (float)NAN, INVALID, "threshold");
   BAD_PREDICTOR(o.disagreement = (float)NAN, INVALID, "disagreement");
-  BAD_PREDICTOR(o.abstain = 1u << 9, INVALID, "options.abstain");
+  BAD_PREDICTOR(o.abstain = 1u << 12, INVALID, "options.abstain");
   BAD_PREDICTOR(o.stability_crops = -1, INVALID, "crops");
   BAD_PREDICTOR(o.stability_crops = INT_MAX, INVALID, "crops");
   BAD_PREDICTOR(o.reserved = 1, INVALID, "options.reserved");

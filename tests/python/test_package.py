@@ -51,7 +51,7 @@ def test_stubs_name_what_the_module_has():
 
 
 def test_reasons_are_those_of_the_library():
-    assert [r.value for r in Reason] == [1 << i for i in range(9)]
+    assert [r.value for r in Reason] == [1 << i for i in range(12)]
     assert Reason(0).sentences == ()
     both = Reason.DARK | Reason.BLURRED
     assert both.each == (Reason.BLURRED, Reason.DARK)
