@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/unit/evaluation_tables.inc: what SciPy and scikit-learn say, for tests/unit/test_evaluation.cpp.
+"""Writes tests/support/evaluation_tables.inc: what SciPy and scikit-learn say, for tests/unit/test_evaluation.cpp.
 
     pip install numpy scipy scikit-learn; python tests/golden/make_evaluation_tables.py
 
@@ -85,5 +85,5 @@ for i in (0, 1, 3):
     rows.append((f"&kBonaFide{i}", f"&kAttacks{i}", float(model.coef_[0, 0]), float(model.intercept_[0]), float(loss)))
 table("Platt", "kPlatt", rows)
 
-target = pathlib.Path(__file__).parents[1] / "unit" / "evaluation_tables.inc"
+target = pathlib.Path(__file__).parents[1] / "support" / "evaluation_tables.inc"
 target.write_text("\n".join(out) + "\n")

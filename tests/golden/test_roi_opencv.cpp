@@ -11,8 +11,10 @@
 
 #include "liveness/quality.hpp"
 #include "liveness/roi.hpp"
+#include "roi_spec.hpp"
 
 using namespace liveness;
+using liveness::test::make_spec;
 
 namespace {
 
@@ -125,18 +127,6 @@ void count(const cv::Mat& want, const std::vector<float>& got, Tally& tally) {
       }
 }
 
-RoiSpec make_spec(int width, int height, ColorOrder color, BorderRule border, ResizeFilter filter) {
-  RoiSpec s;
-  s.input.width = width;
-  s.input.height = height;
-  s.input.color = color;
-  s.input.mean.assign(static_cast<std::size_t>(s.input.channels()), 0.0F);
-  s.input.std.assign(static_cast<std::size_t>(s.input.channels()), 1.0F);
-  s.crop.border = border;
-  s.crop.enlarge = s.crop.shrink = filter;
-  return s;
-}
-
 // Makes processors for one instruction set.
 class UseIsa {
  public:
@@ -163,8 +153,8 @@ TEST_CASE("crops agree with OpenCV's chain", "[roi][opencv]") {
             const int width = 2 * between(i < 2 ? 1 : 20, i < 4 ? 50 : 330);
             const int height = 2 * between(i < 2 ? 1 : 20, i < 4 ? 50 : 250);
             const Frame frame = make_frame(format, width, height, i % 3 != 0, random);
-            RoiSpec spec = make_spec(between(i < 6 ? 1 : 30, 140), between(i < 6 ? 1 : 30, 140),
-                                     between(0, 4) == 0 ? ColorOrder::kRgb : ColorOrder::kBgr, border, filter);
+            RoiSpec spec = make_spec(between(i < 6 ? 1 : 30, 140), between(i < 6 ? 1 : 30, 140), border, filter,
+                                     between(0, 4) == 0 ? ColorOrder::kRgb : ColorOrder::kBgr);
             const float scale = scales[between(0, 3)];
             spec.crop.scale = scale;
             spec.crop.square = between(0, 1) == 1;
@@ -213,7 +203,7 @@ TEST_CASE("grey networks get OpenCV's grey", "[roi][opencv]") {
           cv::cvtColor(cv::Mat(240, 200, CV_8UC1, frame.bytes.data(), static_cast<std::size_t>(frame.view.stride)),
                        frame.bgr, cv::COLOR_YUV2BGR_NV12);
         }
-        const RoiSpec spec = make_spec(70, 50, ColorOrder::kGray, BorderRule::kReflect101, filter);
+        const RoiSpec spec = make_spec(70, 50, BorderRule::kReflect101, filter, ColorOrder::kGray);
         std::vector<float> got(70 * 50, -1.0F);
         const Rect box{30, 20, 120, 90};
         static_cast<void>(RoiProcessor({spec}).extract(frame.view, box, 0, {got.data(), 70, 70 * 50}));
@@ -239,8 +229,7 @@ TEST_CASE("letterbox agrees with OpenCV's resize", "[roi][opencv]") {
       for (const PixelFormat format : {PixelFormat::kBgr, PixelFormat::kRgba, PixelFormat::kNv12}) {
         std::mt19937 random(3);
         const Frame frame = make_frame(format, s.width, s.height, true, random);
-        RoiSpec spec =
-            make_spec(s.in_width, s.in_height, ColorOrder::kBgr, BorderRule::kConstant, ResizeFilter::kBilinear);
+        RoiSpec spec = make_spec(s.in_width, s.in_height, BorderRule::kConstant);
         spec.crop.border_value = 17;
         const int row = s.in_width + 3;
         std::vector<float> got(static_cast<std::size_t>(3 * row * s.in_height), -1.0F);

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <limits>
 
+#include "evaluation_tables.hpp"
 #include "liveness/config.hpp"
 #include "liveness/ensemble.hpp"
 #include "liveness/verifier.hpp"
@@ -18,33 +19,6 @@ using namespace liveness;
 using namespace liveness::test;
 
 namespace {
-
-// The tables of the formula tests; only those of logistic regression are used here.
-struct Beta {
-  double a, b, x, value;
-};
-struct Exact {
-  std::int64_t errors, n;
-  double confidence, low, high;
-};
-struct Mcnemar {
-  std::int64_t b, c;
-  double p;
-};
-struct Kolmogorov {
-  double x, p;
-};
-struct Curve {
-  const std::vector<double>* bona_fide;
-  const std::vector<double>* attacks;
-  double auc, eer, at1, at5, at7, at10;
-};
-struct Platt {
-  const std::vector<double>* bona_fide;
-  const std::vector<double>* attacks;
-  double a, b, loss;
-};
-#include "evaluation_tables.inc"
 
 // Roughly normal, the same everywhere.
 double normal(detail::Random& random) {

@@ -10,7 +10,7 @@
 #include "model/onnx.hpp"
 #include "model/package.hpp"
 #include "random_graph.hpp"
-#include "shared_models.hpp"
+#include "shared_graphs.hpp"
 
 using namespace liveness;
 using namespace liveness::test;
@@ -54,30 +54,6 @@ void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
 #pragma GCC diagnostic pop
 
 namespace {
-
-struct File {
-  const char* name;
-  float low;
-  float high;
-};
-
-const std::vector<File> kFiles{{"minifasnet_v2_80_scale2.7.onnx", 0, 255},
-                               {"minifasnet_v1se_80_scale4.0.onnx", 0, 255},
-                               {"minifasnet_v2se_128_scale1.5.onnx", 0, 1},
-                               {"yunet_s_320_320.onnx", 0, 255},
-                               {"yunet_s_640_640.onnx", 0, 255},
-                               {"landmark68_64.onnx", 0, 1}};
-
-Graph load(const std::string& name) {
-  const auto bytes = read_file(shared_models() / name);
-  Graph graph = read_onnx(bytes, name);
-  check_graph(graph);
-  return graph;
-}
-
-Shape input_shape(const Graph& graph) {
-  return graph.values[static_cast<std::size_t>(graph.inputs[0])].shape;
-}
 
 // Blocks of MobileNet, ResNet and FPN kinds at random sizes, where fusion of rows, views and squeeze-excite meet.
 Graph random_network(unsigned seed) {
@@ -179,9 +155,9 @@ TEST_CASE("random networks agree with the reference on every instruction set") {
 }
 
 TEST_CASE("the six networks agree with the reference on every instruction set") {
-  for (const File& file : kFiles) {
+  for (const SharedGraph& file : kSharedGraphs) {
     if (!have_model(file.name)) continue;
-    const Graph graph = load(file.name);
+    const Graph graph = load_shared_graph(file.name);
     const auto input = random_values(elements(input_shape(graph)), 5, file.low, file.high);
     const auto wanted = run_reference(graph, input);
     for (const Isa isa : available_isas()) {

@@ -6,38 +6,13 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "evaluation_tables.hpp"
 #include "refusal.hpp"
 
 using namespace liveness;
+using namespace liveness::test;
 
 namespace {
-
-struct Beta {
-  double a, b, x, value;
-};
-struct Exact {
-  std::int64_t errors, n;
-  double confidence, low, high;
-};
-struct Mcnemar {
-  std::int64_t b, c;
-  double p;
-};
-struct Kolmogorov {
-  double x, p;
-};
-struct Curve {
-  const std::vector<double>* bona_fide;
-  const std::vector<double>* attacks;
-  double auc, eer, at1, at5, at7, at10;
-};
-struct Platt {
-  const std::vector<double>* bona_fide;
-  const std::vector<double>* attacks;
-  double a, b, loss;
-};
-
-#include "evaluation_tables.inc"
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 

@@ -14,8 +14,10 @@
 #include <vector>
 
 #include "refusal.hpp"
+#include "roi_spec.hpp"
 
 using namespace liveness;
+using liveness::test::make_spec;
 using liveness::test::refusal;
 
 namespace {
@@ -27,19 +29,6 @@ constexpr PixelFormat kFormats[] = {PixelFormat::kBgr,  PixelFormat::kRgb,  Pixe
 constexpr BorderRule kBorders[] = {BorderRule::kShift, BorderRule::kConstant, BorderRule::kReplicate,
                                    BorderRule::kReflect101};
 constexpr ResizeFilter kFilters[] = {ResizeFilter::kBilinear, ResizeFilter::kArea, ResizeFilter::kLanczos};
-
-RoiSpec make_spec(int width, int height, BorderRule border, ResizeFilter filter = ResizeFilter::kBilinear,
-                  ColorOrder color = ColorOrder::kBgr) {
-  RoiSpec s;
-  s.input.width = width;
-  s.input.height = height;
-  s.input.color = color;
-  s.input.mean.assign(static_cast<std::size_t>(s.input.channels()), 0.0F);
-  s.input.std.assign(static_cast<std::size_t>(s.input.channels()), 1.0F);
-  s.crop.border = border;
-  s.crop.enlarge = s.crop.shrink = filter;
-  return s;
-}
 
 // A picture in memory that ends with its last pixel, so that a sanitizer sees every byte read behind it.
 struct Picture {
