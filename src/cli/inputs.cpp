@@ -83,11 +83,17 @@ bool starts_with(Bytes b, std::initializer_list<std::uint8_t> magic) {
   return b.size() >= magic.size() && std::equal(magic.begin(), magic.end(), b.begin());
 }
 
+// People who know OpenCV give a camera as a bare number.
+std::string no_such_file(const std::string& path) {
+  const bool number = !path.empty() && path.find_first_not_of("0123456789") == std::string::npos;
+  return number ? "no such file; camera " + path + " is camera:" + path : "no such file";
+}
+
 // Empty where all is well.
 std::string read_still(const std::string& path, cv::Mat& image) {
   std::error_code failed;
   const auto status = fs::status(path, failed);
-  if (!fs::exists(status)) return "no such file";
+  if (!fs::exists(status)) return no_such_file(path);
   if (fs::is_directory(status)) return "is a folder";
   std::ifstream file(path, std::ios::binary);
   if (!file) return "cannot be opened";
@@ -197,7 +203,7 @@ void Source::open_video(const std::string& input, InputKind kind, Frame& frame) 
     } else {
       std::error_code ignored;
       if (!fs::exists(input, ignored))
-        frame.error = "no such file";
+        frame.error = no_such_file(input);
       else if (fs::is_directory(input, ignored))
         frame.error = "is a folder";
       else if (fs::file_size(input, ignored) == 0)

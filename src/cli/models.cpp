@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 #include <sstream>
 #include <string_view>
 
@@ -209,6 +210,13 @@ Chosen choose(const std::vector<std::string>& models, const std::string& detecto
     throw UsageError(
         "no face detector found: give --detector FILE or --boxes FILE, or set LIVENESS_MODEL_PATH (see `liveness "
         "doctor`)");
+  std::set<std::string> said;
+  const auto say = [&said](const Model& model) {
+    const std::string& fallback = model.info().fallback;
+    if (!fallback.empty() && said.insert(fallback).second) fmt::print(stderr, "liveness: {}\n", fallback);
+  };
+  std::for_each(chosen.members.begin(), chosen.members.end(), say);
+  if (chosen.detector) say(*chosen.detector);
   return chosen;
 }
 

@@ -147,13 +147,14 @@ class Score(unittest.TestCase):
         }
         for name, (data, _) in made.items():
             (ROOT / name).write_bytes(data)
-        inputs = [*made, "missing.png", "missing.avi", "empty", "camera:none", "pictures/live.png"]
+        inputs = [*made, "missing.png", "missing.avi", "7", "empty", "camera:none", "pictures/live.png"]
         found = lines(run("score", "--json", *inputs, code=1))
         errors = {r["input"]: r["error"] for r in found if r["error"]}
         for name, (_, message) in made.items():
             self.assertIn(message, errors[name])
         self.assertEqual(errors["missing.png"], "no such file")
         self.assertEqual(errors["missing.avi"], "no such file")
+        self.assertIn("camera:7", errors["7"])
         self.assertIn("holds no picture", errors["empty"])
         self.assertIn("camera:N", errors["camera:none"])
         for r in found:
@@ -495,6 +496,9 @@ class Others(unittest.TestCase):
             j = json.loads(run("info", "--json", "--precision", precision, "models/tiny_pad.safetensors").stdout)
             self.assertTrue(j["precision"] == precision or j["fallback"])
             self.assertEqual((j["backend"], j["device"]), ("native", "cpu"))
+        portable = ("--precision", "bf16", "--isa", "portable")
+        fallback = json.loads(run("info", "--json", *portable, "models/tiny_pad.safetensors").stdout)["fallback"]
+        self.assertEqual(run("score", *portable, "pictures/live.png").stderr.count(fallback), 1)
         self.assertIn("fp16", run("info", "--precision", "fp16", "models/tiny_pad.safetensors", code=2).stderr)
         self.assertIn("gpu", run("score", "--device", "gpu", "pictures/live.png", code=2).stderr)
         self.assertIn("fast_precisions", json.loads(run("doctor", "--json").stdout)["engine"])
