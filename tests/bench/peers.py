@@ -5,10 +5,11 @@
   peers.py quantize WORK NAME INPUTS         the network as an OpenVINO file in int8, calibrated on INPUTS; needs NNCF
   peers.py engine ENGINE WORK NAME INPUTS    one network in one engine; the network `call` has one operator: what a call costs
   peers.py pipeline CHAIN WORK YUNET         the raw BGR frame to a verdict; YUNET is the file of any input size
+  peers.py stream CHAIN WORK YUNET           the next frame of the film to a box, and to P(live) where CHAIN scores
   peers.py first ENGINE WORK NAME...         load the networks, run each once, print a line, end
   peers.py versions
 
-engine and pipeline say one line of JSON when they are ready, then answer the commands of worker.cpp's protocol.
+engine, pipeline and stream say one line of JSON when they are ready, then answer the commands of worker.cpp's protocol.
 ENGINE is one of openvino, onnxruntime, ncnn, torch. All run fp32 on one thread.
 """
 
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 Run = Callable[[Any], list[Any]]  # float32 array 1 x C x H x W -> the graph's outputs in its order
+Detect = Callable[[Any], Sequence[float]]  # 8-bit BGR frame -> x, y, width, height of its largest face
 
 
 # ---------------------------------------------------------------- engines
@@ -202,13 +204,13 @@ def bordered_crop(frame: Any, box: Sequence[float], scale: float, size: int) -> 
     return np.ascontiguousarray(crop.transpose(2, 0, 1)[None])
 
 
-def opencv_detector(yunet: str, frame: Any, width: int, height: int) -> Callable[[], Sequence[float]]:
+def opencv_detector(yunet: str, width: int, height: int) -> Detect:
     import cv2
 
     detector = cv2.FaceDetectorYN.create(yunet, "", (width, height), 0.6, 0.3, 50)
-    scale_x, scale_y = frame.shape[1] / width, frame.shape[0] / height
 
-    def detect() -> Sequence[float]:
+    def detect(frame: Any) -> Sequence[float]:
+        scale_x, scale_y = frame.shape[1] / width, frame.shape[0] / height
         small = frame if frame.shape[:2] == (height, width) else cv2.resize(frame, (width, height))
         faces = detector.detect(small)[1]
         x, y, w, h = max(faces, key=lambda f: f[2] * f[3])[:4]
@@ -217,17 +219,17 @@ def opencv_detector(yunet: str, frame: Any, width: int, height: int) -> Callable
     return detect
 
 
-def onnxruntime_detector(work: Path, frame: Any) -> Callable[[], Sequence[float]]:
+def onnxruntime_detector(work: Path) -> Detect:
     """YuNet-320 decoded by hand; only the best point is kept, which costs less than the suppression that a detector needs."""
     import cv2
     import numpy as np
 
     run = load_onnxruntime(work, "yunet_320")
-    scale = min(320 / frame.shape[0], 320 / frame.shape[1])
-    fitted = round(frame.shape[1] * scale), round(frame.shape[0] * scale)
     canvas = np.zeros((1, 3, 320, 320), np.float32)
 
-    def detect() -> Sequence[float]:
+    def detect(frame: Any) -> Sequence[float]:
+        scale = min(320 / frame.shape[0], 320 / frame.shape[1])
+        fitted = round(frame.shape[1] * scale), round(frame.shape[0] * scale)
         canvas[0, :, : fitted[1], : fitted[0]] = cv2.resize(frame, fitted).transpose(2, 0, 1)
         out = run(canvas)
         best = None
@@ -245,33 +247,132 @@ def onnxruntime_detector(work: Path, frame: Any) -> Callable[[], Sequence[float]
     return detect
 
 
+def load_detector(detector: str, work: Path, yunet: str) -> Detect:
+    return {
+        "opencv640": lambda: opencv_detector(yunet, 640, 480),
+        "opencv320": lambda: opencv_detector(yunet, 320, 240),
+        "onnxruntime320": lambda: onnxruntime_detector(work),
+    }[detector]()
+
+
+def load_scorer(scorer: str, work: Path) -> Callable[[Any, Sequence[float]], float]:
+    """P(live) of the face in the frame; `scorer` is NETWORKS:ENGINE."""
+    kind, _, engine = scorer.partition(":")
+    load = LOADERS[engine]
+    if kind == "v2se":
+        net = load(work, "minifasnet_v2se_128")
+        return lambda frame, box: softmax(net(bordered_crop(frame, box, 1.5, 128))[0][0])[0]
+    v2 = load(work, "minifasnet_v2_80")
+    if kind == "v2":
+        return lambda frame, box: softmax(v2(shifted_crop(frame, box, 2.7, 80))[0][0])[1]
+    v1se = load(work, "minifasnet_v1se_80")
+
+    def pair(frame: Any, box: Sequence[float]) -> float:
+        a = softmax(v2(shifted_crop(frame, box, 2.7, 80))[0][0])[1]
+        return (a + softmax(v1se(shifted_crop(frame, box, 4.0, 80))[0][0])[1]) / 2
+
+    return pair
+
+
 def load_chain(chain: str, work: Path, yunet: str, frame: Any) -> Callable[[], list[float]]:
     """Detector and networks of a whole peer, put together from the same files that we run. Returns box and P(live)."""
     import cv2
 
     cv2.setNumThreads(1)
     detector, _, scorer = chain.partition("+")
-    detect = {
-        "opencv640": lambda: opencv_detector(yunet, frame, frame.shape[1], frame.shape[0]),
-        "opencv320": lambda: opencv_detector(yunet, frame, frame.shape[1] // 2, frame.shape[0] // 2),
-        "onnxruntime320": lambda: onnxruntime_detector(work, frame),
-    }[detector]()
-    kind, _, engine = scorer.partition(":")
-    load = LOADERS[engine]
-    if kind == "v2se":
-        net = load(work, "minifasnet_v2se_128")
-        score = lambda box: softmax(net(bordered_crop(frame, box, 1.5, 128))[0][0])[0]  # noqa: E731
-    else:
-        v2 = load(work, "minifasnet_v2_80")
-        v1se = load(work, "minifasnet_v1se_80")
-
-        def score(box: Sequence[float]) -> float:
-            a = softmax(v2(shifted_crop(frame, box, 2.7, 80))[0][0])[1]
-            return (a + softmax(v1se(shifted_crop(frame, box, 4.0, 80))[0][0])[1]) / 2
+    detect = load_detector(detector, work, yunet)
+    score = load_scorer(scorer, work)
 
     def run() -> list[float]:
-        box = detect()
-        return [*map(float, box), float(score(box))]
+        box = detect(frame)
+        return [*map(float, box), float(score(frame, box))]
+
+    return run
+
+
+# ---------------------------------------------------------------- streams
+def csrt(detect: Detect) -> Detect:
+    """CSRT of opencv-contrib, started on the detector's box of the first frame."""
+    import cv2
+
+    tracker = cv2.TrackerCSRT_create()
+    started = False
+
+    def update(frame: Any) -> Sequence[float]:
+        nonlocal started
+        if not started:
+            box = detect(frame)
+            tracker.init(frame, tuple(int(v) for v in box))
+            started = True
+            return box
+        found, box = tracker.update(frame)
+        return box if found else (0, 0, 0, 0)
+
+    return update
+
+
+def optical_flow(detect: Detect, every: int) -> Detect:
+    """Pyramidal Lucas-Kanade on 40 corners of the face, median shift and scale; the detector in one frame of `every`."""
+    import cv2
+    import numpy as np
+
+    points = before = None
+    box: Sequence[float] = (0, 0, 0, 0)
+    count = 0
+    how = {"winSize": (15, 15), "maxLevel": 2, "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.03)}
+
+    def update(frame: Any) -> Sequence[float]:
+        nonlocal points, before, box, count
+        grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+        if count % every == 0 or points is None:
+            x, y, w, h = box = detect(frame)
+            mask = np.zeros_like(grey)
+            mask[max(int(y + h / 6), 0) : int(y + h * 5 / 6), max(int(x + w / 6), 0) : int(x + w * 5 / 6)] = 255
+            points = cv2.goodFeaturesToTrack(grey, 40, 0.01, 5, mask=mask)
+        else:
+            moved, found, _ = cv2.calcOpticalFlowPyrLK(before, grey, points, None, **how)
+            good = found.ravel() == 1
+            p, q = points[good].reshape(-1, 2), moved[good].reshape(-1, 2)
+            points = None
+            if len(p) >= 6:
+                shift = np.median(q - p, 0)
+                spread = np.linalg.norm(p - p.mean(0), axis=1)
+                wide = spread > 4
+                scale = float(np.median(np.linalg.norm(q - q.mean(0), axis=1)[wide] / spread[wide])) if wide.any() else 1.0
+                x, y, w, h = box
+                box = (x + shift[0] + w * (1 - scale) / 2, y + shift[1] + h * (1 - scale) / 2, w * scale, h * scale)
+                points = q.reshape(-1, 1, 2)
+        before = grey
+        count += 1
+        return box
+
+    return update
+
+
+def load_stream(chain: str, work: Path, yunet: str) -> Detect:
+    """TRACKER or TRACKER+SCORER, which scores every third frame; TRACKER is a detector, flow (of a detector) or csrt."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    tracker, _, scorer = chain.partition("+")
+    if tracker == "csrt":
+        track = csrt(load_detector("opencv320", work, yunet))
+    elif tracker == "flow":
+        track = optical_flow(load_detector("onnxruntime320", work, yunet), 30)
+    else:
+        track = load_detector(tracker, work, yunet)
+    if not scorer:
+        return track
+    score = load_scorer(scorer, work)
+    count = 0
+
+    def run(frame: Any) -> Sequence[float]:
+        nonlocal count
+        box = track(frame)
+        if count % 3 == 0:
+            score(frame, box)
+        count += 1
+        return box
 
     return run
 
@@ -321,6 +422,22 @@ def serve_pipeline(chain: str, work: Path, yunet: str, say: Callable[[dict[str, 
     run = load_chain(chain, work, yunet, frame)
     run()
     serve({"chain": chain}, lambda i: run(), run, say)
+
+
+def serve_stream(chain: str, work: Path, yunet: str, say: Callable[[dict[str, Any]], None]) -> None:
+    import numpy as np
+
+    film = np.fromfile(work / "film.bgr", np.uint8).reshape(-1, 480, 640, 3)
+    run = load_stream(chain, work, yunet)
+    at = 0  # counts on over the bursts: the film goes on where it stood
+
+    def step() -> Sequence[float]:
+        nonlocal at
+        box = run(film[at % len(film)])
+        at += 1
+        return box
+
+    serve({"chain": chain}, lambda i: step(), lambda: np.array([step() for _ in film]), say)
 
 
 # ---------------------------------------------------------------- once
@@ -397,6 +514,17 @@ def prepare(work: Path, nets: dict[str, str]) -> None:
         found = importlib.util.find_spec("skimage")
         picture = cv2.imread(str(Path(found.origin).parent / "data" / "astronaut.png"))
         cv2.resize(picture[:384], (640, 480), interpolation=cv2.INTER_CUBIC).tofile(frame)
+    if not (work / "film.bgr").exists():
+        import cv2
+
+        # A second of it by a hand-held camera: the picture moves round an ellipse, with a camera's noise; the end meets the start.
+        picture = np.fromfile(frame, np.uint8).reshape(480, 640, 3)
+        random = np.random.default_rng(1)
+        with open(work / "film.bgr", "wb") as film:
+            for t in np.arange(30) * 2 * np.pi / 30:
+                shift = np.float32([[1, 0, 15 * np.sin(t)], [0, 1, 8 * np.cos(t)]])
+                moved = cv2.warpAffine(picture, shift, (640, 480), borderMode=cv2.BORDER_REFLECT_101)
+                film.write(np.clip(moved + random.normal(0, 2, moved.shape), 0, 255).astype(np.uint8).tobytes())
 
 
 def quantize(work: Path, name: str, inputs: str) -> None:
@@ -446,7 +574,7 @@ def versions() -> dict[str, str]:
 def main(arguments: list[str]) -> None:
     # Engines print; the protocol keeps a descriptor of its own.
     protocol = os.fdopen(os.dup(1), "w", buffering=1)
-    served = arguments[0] in ("engine", "pipeline")
+    served = arguments[0] in ("engine", "pipeline", "stream")
     if served:
         os.dup2(2, 1)
 
@@ -463,6 +591,8 @@ def main(arguments: list[str]) -> None:
                 serve_engine(engine, Path(work), name, inputs, say)
             case ["pipeline", chain, work, yunet]:
                 serve_pipeline(chain, Path(work), yunet, say)
+            case ["stream", chain, work, yunet]:
+                serve_stream(chain, Path(work), yunet, say)
             case ["first", engine, work, *nets]:
                 first(engine, Path(work), nets)
             case ["versions"]:

@@ -8,8 +8,10 @@
 //   worker pipeline STILL                  raw frame to verdict; STILL: FRAME W H DETECTOR MEMBER..., 8-bit BGR
 //   worker cache BYTES box|detect STILL    the same frame from a cache; 0 bytes: without one
 //   worker batch THREADS STILL             16 of that frame a call
+//   worker tracker STILL                   the next frame to a box; FRAME holds several, played round and round
+//   worker stream STILL                    the next frame through the whole verifier, which scores every third
 //
-// The last five answer the commands of serve.hpp.
+// All but the first two answer the commands of serve.hpp.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -157,12 +159,23 @@ void serve_peak(const std::string& isa) {
 #endif
 }
 
-// A raw BGR frame and the predictor for it.
+// A raw BGR frame, or several one after the other, and the networks for it.
 struct Still {
   std::vector<std::uint8_t> pixels;
-  liveness::ImageView image;
+  liveness::ImageView image;  // the first
   liveness::Ensemble::Options options;
   std::vector<liveness::Model> members;
+
+  [[nodiscard]] std::size_t frame_bytes() const {
+    return static_cast<std::size_t>(image.stride) * static_cast<std::size_t>(image.height);
+  }
+  [[nodiscard]] std::size_t frames() const { return pixels.size() / frame_bytes(); }
+  // Frame i, round and round.
+  [[nodiscard]] liveness::ImageView frame(std::size_t i) const {
+    liveness::ImageView view = image;
+    view.data = pixels.data() + i % frames() * frame_bytes();
+    return view;
+  }
 };
 
 // `args`: FRAME W H DETECTOR MEMBER...
@@ -170,7 +183,7 @@ Still load_still(std::span<const std::string> args) {
   Still s;
   s.pixels = read_raw<std::uint8_t>(args[0]);
   s.image = liveness::make_image(s.pixels.data(), std::stoi(args[1]), std::stoi(args[2]), liveness::PixelFormat::kBgr);
-  if (s.pixels.size() != static_cast<std::size_t>(s.image.stride) * static_cast<std::size_t>(s.image.height))
+  if (s.pixels.empty() || s.pixels.size() % s.frame_bytes() != 0)
     throw std::runtime_error(args[0] + " is not of the size given");
   s.options.detector = liveness::Model::load(args[3]);
   for (const auto& member : args.subspan(4)) s.members.push_back(liveness::Model::load(member));
@@ -219,6 +232,58 @@ void serve_batch(int threads, const Still& still) {
          }});
 }
 
+constexpr double kFramesPerSecond = 30;
+
+void add_box(std::vector<float>& to, const liveness::Rect& box) {
+  to.insert(to.end(), {box.x, box.y, box.width, box.height});
+}
+
+void serve_tracker(const Still& still) {
+  liveness::FaceTracker tracker(*still.options.detector);
+  std::size_t at = 0;  // counts on over the bursts: the film goes on where it stood
+  const auto next = [&]() -> decltype(auto) {
+    const double seconds = static_cast<double>(at) / kFramesPerSecond;
+    return tracker.update(still.frame(at++), seconds);
+  };
+  serve({{{"detector", still.options.detector->contract().name}},
+         [&](int) { next(); },
+         [&] {
+           std::vector<float> boxes;
+           for (std::size_t i = 0; i < still.frames(); ++i) {
+             const auto seen = next();
+             add_box(boxes, seen.tracks.empty() ? liveness::Rect{} : seen.tracks.front().face.box);
+           }
+           return boxes;
+         }});
+}
+
+void serve_stream(const Still& still) {
+  liveness::Verifier::Options options;
+  options.pace.score_every = 3;
+  liveness::Verifier verifier(still.members, *still.options.detector, options);
+  std::size_t at = 0;
+  const auto next = [&] {
+    const double seconds = static_cast<double>(at) / kFramesPerSecond;
+    return verifier.push(still.frame(at++), seconds);
+  };
+  serve({{{"model", still.members.front().contract().name}, {"detector", still.options.detector->contract().name}},
+         [&](int) { next(); },
+         [&] {
+           std::vector<float> boxes;
+           std::size_t scored = 0;
+           for (std::size_t i = 0; i < still.frames(); ++i) {
+             const liveness::StreamUpdate update = next();
+             add_box(boxes, update.tracks.empty() ? liveness::Rect{} : update.tracks.front().face.box);
+             if (!update.tracks.empty() && update.tracks.front().scored) ++scored;
+           }
+           // The first two frames make the track.
+           if (scored * 3 + 3 < still.frames())
+             throw std::runtime_error("only " + std::to_string(scored) + " of " + std::to_string(still.frames()) +
+                                      " frames were scored");
+           return boxes;
+         }});
+}
+
 void run(const std::vector<std::string>& args) {
   const std::string mode = args.empty() ? "" : args[0];
   if (mode == "inputs" && args.size() == 7)
@@ -236,6 +301,10 @@ void run(const std::vector<std::string>& args) {
     serve_cache(std::stoul(args[1]), args[2] == "box", load_still(std::span(args).subspan(3)));
   else if (mode == "batch" && args.size() >= 7)
     serve_batch(std::stoi(args[1]), load_still(std::span(args).subspan(2)));
+  else if (mode == "tracker" && args.size() == 5)
+    serve_tracker(load_still(std::span(args).subspan(1)));
+  else if (mode == "stream" && args.size() >= 6)
+    serve_stream(load_still(std::span(args).subspan(1)));
   else
     throw std::runtime_error("see the head of worker.cpp for the arguments");
 }
