@@ -1,5 +1,7 @@
 #include "liveness/config.hpp"
 
+#include <utility>
+
 #include "core.hpp"
 
 namespace liveness::python {
@@ -34,6 +36,16 @@ void register_config(py::module_& m) {
            [](Config& c) {
              const Config::Reloaded done = c.reload();
              return py::make_tuple(done.changed, done.waiting);
+           })
+      .def("load_models",
+           [](const Config& c) {
+             const Settings& s = c.settings();
+             const py::gil_scoped_release release;
+             std::vector<Model> pad;
+             for (const auto& file : s.pad) pad.push_back(Model::load(file, s.loading));
+             std::optional<Model> detector;
+             if (!s.detector.empty()) detector = Model::load(s.detector, s.loading);
+             return std::make_pair(std::move(pad), std::move(detector));
            })
       .def("governor", &Config::governor)
       .def_static("reference", &Config::reference);

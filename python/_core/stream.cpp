@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core.hpp"
+#include "liveness/config.hpp"
 #include "options.hpp"
 
 namespace liveness::python {
@@ -68,6 +69,14 @@ Verifier::Options verifier_options(const py::dict& d, const py::dict& scoring, c
   return o;
 }
 
+Verifier::Options configured_options(const Config& config, Profiler* profiler) {
+  const Settings& s = config.settings();
+  Verifier::Options o = s.stream;
+  o.scoring.profiler = profiler;
+  if (!s.calibration.empty()) o.scoring.calibration = Calibration::load(s.calibration);
+  return o;
+}
+
 py::tuple to_python(const Track& t) {
   return py::make_tuple(t.id, to_tuple(t.face), t.quality, t.age, t.unconfirmed, t.scorable, t.since);
 }
@@ -116,6 +125,9 @@ class PyVerifier {
       : profiler_(std::move(profiler)),
         verifier_(std::move(members), std::move(detector),
                   verifier_options(options, scoring, tracking, profiler_.get())) {}
+  PyVerifier(const Config& config, std::vector<Model> members, Model detector, std::shared_ptr<Profiler> profiler)
+      : profiler_(std::move(profiler)),
+        verifier_(std::move(members), std::move(detector), configured_options(config, profiler_.get())) {}
   ~PyVerifier() { stop(); }
   PyVerifier(const PyVerifier&) = delete;
   PyVerifier& operator=(const PyVerifier&) = delete;
@@ -188,6 +200,13 @@ void register_stream(py::module_& m) {
                     std::shared_ptr<Profiler>>(),
            py::arg("models"), py::arg("detector"), py::arg("options"), py::arg("scoring"), py::arg("tracking"),
            py::arg("profiler"))
+      .def_static(
+          "from_config",
+          [](const Config& config, std::vector<Model> models, Model detector, std::shared_ptr<Profiler> profiler) {
+            const py::gil_scoped_release release;
+            return std::make_unique<PyVerifier>(config, std::move(models), std::move(detector), std::move(profiler));
+          },
+          py::arg("config"), py::arg("models"), py::arg("detector"), py::arg("profiler"))
       .def("push", &PyVerifier::push, py::arg("image"), py::arg("color"), py::arg("seconds"))
       .def("submit", &PyVerifier::submit, py::arg("image"), py::arg("color"), py::arg("seconds"))
       .def("start", &PyVerifier::start, py::arg("callback"))

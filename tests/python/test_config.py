@@ -65,6 +65,38 @@ def test_what_is_made_from_it(tmp_path: Path, predictor: liveness.Predictor):
         Config().ensemble()
 
 
+def test_streams_that_share_models(tmp_path: Path):
+    config = Config.parse("pipeline: {tracker: none, birth: 1, score_every: 1}\ndecision: {min_frames: 3, min_seconds: 0.2}")
+    for key in ("min_face_pixels", "min_sharpness", "min_luminance"):
+        config[f"accuracy.{key}"] = 0
+    for key in ("max_outside", "max_overexposed"):
+        config[f"accuracy.{key}"] = 1
+    with pytest.raises(liveness.ConfigInvalidError, match=r"models\.pad"):
+        config.verifier()
+    config["models.pad"] = [str(TINY / "pad.safetensors")]
+    with pytest.raises(liveness.ConfigInvalidError, match=r"models\.detector"):
+        config.verifier()
+    config["models.detector"] = str(TINY / "detector.safetensors")
+    networks = config.networks()
+    assert [m.name for m in networks.pad] == ["tiny_pad"]
+    profiler = liveness.Profiler()
+    noise = np.random.default_rng(1)
+    with config.verifier(networks, profiler) as live, config.verifier(networks) as attack:
+        for i in range(30):
+            grain = noise.integers(0, 2, (320, 320, 3), dtype=np.uint8)
+            seen = [
+                stream.push(scene((1, 1, green)) ^ grain, i / 10, color="bgr").tracks[0]
+                for stream, green in ((live, 190), (attack, 40))
+            ]
+            if i == 0:
+                assert seen[0].scored  # birth 1 and score_every 1 came through
+    assert [t.verdict for t in seen] == [liveness.Verdict.LIVE, liveness.Verdict.SPOOF]
+    assert profiler.get("frames") == 30
+    config["models.calibration"] = str(tmp_path / "none.json")
+    with pytest.raises(liveness.NotFoundError):
+        config.verifier(networks)
+
+
 def test_documentation_is_what_the_library_says():
     page = Path(__file__).parents[2] / "docs" / "configuration.md"
     assert page.read_text() == Config.reference()

@@ -10,7 +10,7 @@
 from liveness import _core, optimize
 from liveness._cache import CacheStatistics, PredictionCache, WorkerPool
 from liveness._calibration import Calibration, CalibrationMethod, ErrorTarget, HeldOut, ThresholdProfile
-from liveness._config import Config, ConfigEntry, Reloaded
+from liveness._config import Config, ConfigEntry, Networks, Reloaded
 from liveness._errors import (
     CancelledError,
     ConfigInvalidError,
@@ -130,6 +130,7 @@ __all__ = [
     "Model",
     "ModelInfo",
     "ModelInvalidError",
+    "Networks",
     "NodeInfo",
     "NotFoundError",
     "OperatingPoint",

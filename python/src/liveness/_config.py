@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from liveness import _core
+from liveness._errors import ConfigInvalidError
 from liveness._handle import Handle
-from liveness._model import Path
+from liveness._model import Model, Path
 from liveness._predictor import Ensemble, Profiler
 from liveness._resources import Governor
+from liveness._stream import Verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,14 @@ class Reloaded:
     """They hold from now on."""
     waiting: tuple[str, ...]
     """They need a new start; the values that run are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """The models that a configuration names, loaded once for any number of streams."""
+
+    pad: tuple[Model, ...]
+    detector: Model | None
 
 
 class Config:
@@ -99,6 +109,27 @@ class Config:
         Handle.__init__(made, core)
         return made
 
+    def networks(self) -> Networks:
+        """Loads the models that it names."""
+        pad, detector = self._core.load_models()
+        return Networks(tuple(_model(m) for m in pad), None if detector is None else _model(detector))
+
+    def verifier(self, networks: Networks | None = None, profiler: Profiler | None = None) -> Verifier:
+        """What decides on one stream.
+
+        :param networks: shared with other streams; None: loads those that it names
+        """
+        use = networks or self.networks()
+        if not use.pad:
+            raise ConfigInvalidError("models.pad: the configuration names no PAD network")
+        if use.detector is None:
+            raise ConfigInvalidError("models.detector: the configuration names no detector")
+        made = Verifier.__new__(Verifier)
+        measured = None if profiler is None else profiler._core
+        models = [m._core for m in use.pad]
+        Handle.__init__(made, _core.Verifier.from_config(self._core, models, use.detector._core, measured))
+        return made
+
     def governor(self) -> Governor:
         """A governor with the budgets of the section ``resources``."""
         made = Governor.__new__(Governor)
@@ -109,3 +140,9 @@ class Config:
     def reference() -> str:
         """docs/configuration.md."""
         return _core.Config.reference()
+
+
+def _model(core: _core.Model) -> Model:
+    model = Model.__new__(Model)
+    Handle.__init__(model, core)
+    return model
