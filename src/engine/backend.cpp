@@ -83,6 +83,16 @@ std::string_view to_string(Backend backend) noexcept {
   return "unknown";
 }
 
+void Executable::run_from(Workspace& workspace, const float* values, const InputContract& size) const {
+  const PlanarView view = input(workspace);
+  for (int c = 0; c < size.channels(); ++c) {
+    for (int y = 0; y < size.height; ++y, values += size.width) {
+      std::copy_n(values, size.width, view.data + c * view.plane_stride + y * view.row_stride);
+    }
+  }
+  run(workspace);
+}
+
 std::unique_ptr<const Executable> make_executable(Graph graph, const Contract& contract, const Model::Options& options,
                                                   ModelInfo& info) {
   check_device(options.device);

@@ -29,6 +29,8 @@ class Executable {
   [[nodiscard]] virtual PlanarView input(Workspace& workspace) const = 0;
   // One pass from the input to the outputs. Allocates nothing.
   virtual void run(Workspace& workspace) const = 0;
+  // The same, of an image that lies elsewhere: C x H x W floats without gaps, of the size that the contract says.
+  virtual void run_from(Workspace& workspace, const float* values, const InputContract& size) const;
   // Output i, dense, in the order of the graph's output shape; valid until the next run of this workspace.
   [[nodiscard]] virtual std::span<const float> output(const Workspace& workspace, std::size_t i) const = 0;
   // How many images are best passed through at once, by run_batch(); 0: there is no such thing, one after the other is

@@ -58,7 +58,7 @@ struct ConvBlock {
 struct Operation {
   Rows a;  // input
   Rows b;  // second operand: a residual of a convolution, the right-hand side of a pointwise step
-  Rows c;  // residual of a pointwise step
+  Rows c;  // residual of a pointwise step; the gate of a convolution: a pixel that multiplies every pixel of the sums
   Rows out;
   bool has_b = false;
   bool has_c = false;

@@ -26,6 +26,10 @@ LIVENESS_INLINE void store(float* p, V v) {
 LIVENESS_INLINE V splat(float x) {
   return _mm256_set1_ps(x);
 }
+// Fetched once and then in a register: the compiler would rather fetch it again for every multiplication.
+LIVENESS_INLINE void keep(V& v) {
+  asm("" : "+x"(v));
+}
 LIVENESS_INLINE V fma(V a, V b, V c) {
   return _mm256_fmadd_ps(a, b, c);
 }

@@ -17,7 +17,7 @@ LIVENESS_INLINE int larger(int a, int b) {
 }
 
 LIVENESS_INLINE float* row(const Rows& r, float* arena, int y) {
-  return arena + r.offset + (y % r.ring) * r.pitch;
+  return arena + r.offset + (y < r.ring ? y : y % r.ring) * r.pitch;  // most values are kept whole: no division
 }
 
 // ------------------------------------------------------------------------------------------------ activations
@@ -78,6 +78,7 @@ struct Tile {
   Index out_step = 0;
   const float* residual = nullptr;
   Index residual_step = 0;
+  const float* gate = nullptr;  // multiplies the sums
 };
 
 using TileKernel = void (*)(const Tile& tile);
@@ -158,12 +159,23 @@ void tile(const Tile& t) {
       }
     }
   }
+  if (t.gate != nullptr) {
+    LIVENESS_UNROLL for (int n = 0; n < N; ++n) {
+      const V gate = load(t.gate + n * kLanes);
+      LIVENESS_UNROLL for (int m = 0; m < R; ++m) sum[m][n] = sum[m][n] * gate;
+    }
+  }
   float* out = t.out;
   if (op.act == Act::kClip && t.residual == nullptr) {
     const V low = splat(op.act_a);
     const V high = splat(op.act_b);
+    const bool open = op.act_b == __builtin_huge_valf();
     LIVENESS_UNROLL for (int m = 0; m < R; ++m) {
-      LIVENESS_UNROLL for (int n = 0; n < N; ++n) store(out + n * kLanes, clip(sum[m][n], low, high));
+      LIVENESS_UNROLL for (int n = 0; n < N; ++n) {
+        V y = highest(low, sum[m][n]);
+        if (!open) y = lowest(high, y);
+        store(out + n * kLanes, y);
+      }
       out += t.out_step;
     }
     return;
@@ -235,6 +247,21 @@ LIVENESS_INLINE void tile_line(const TileTable& table, Tile t, int pixels) {
   }
 }
 
+// The tile of a block that starts with row y of the output; whoever calls it says what it reads.
+LIVENESS_INLINE Tile tile_at(const Operation& op, const ConvBlock& block, float* arena, int y) {
+  Tile t;
+  t.op = &op;
+  t.block = &block;
+  t.out = row(op.out, arena, y) + block.first * kLanes;
+  t.out_step = op.out.stride;
+  if (op.has_b) {
+    t.residual = row(op.b, arena, y) + block.first * kLanes;
+    t.residual_step = op.b.stride;
+  }
+  if (op.has_c) t.gate = arena + op.c.offset + block.first * kLanes;
+  return t;
+}
+
 LIVENESS_INLINE bool tight(const Rows& r) {
   return r.pitch == r.width * r.stride;
 }
@@ -255,17 +282,9 @@ void conv_lines(const Operation& op, float* arena, int y0, int y1) {
     for (int j = 0; j < op.block_count; ++j) {
       const ConvBlock& block = op.blocks[j];
       const float* segment = row(op.a, arena, y) + block.channel;
-      Tile t;
-      t.op = &op;
-      t.block = &block;
+      Tile t = tile_at(op, block, arena, y);
       t.segments = &segment;
       t.a_step = op.a.stride;
-      t.out = row(op.out, arena, y) + block.first * kLanes;
-      t.out_step = op.out.stride;
-      if (op.has_b) {
-        t.residual = row(op.b, arena, y) + block.first * kLanes;
-        t.residual_step = op.b.stride;
-      }
       tile_line(kTiles, t, rows * op.out.width);
     }
     y += rows;
@@ -290,17 +309,9 @@ void conv(const Operation& op, float* arena, int y0, int y1) {
         from += block.channel - op.pad_left * op.a.stride;
         for (int kx = 0; kx < across; ++kx) segments[ky * across + kx] = from + kx * op.dilation_w * op.a.stride;
       }
-      Tile t;
-      t.op = &op;
-      t.block = &block;
+      Tile t = tile_at(op, block, arena, y);
       t.segments = segments;
       t.a_step = op.stride_w * op.a.stride;
-      t.out = row(op.out, arena, y) + block.first * kLanes;
-      t.out_step = op.out.stride;
-      if (op.has_b) {
-        t.residual = row(op.b, arena, y) + block.first * kLanes;
-        t.residual_step = op.b.stride;
-      }
       tile_line(kTiles, t, op.out.width);
     }
   }
@@ -322,17 +333,9 @@ void conv_planes(const Operation& op, float* arena, int y0, int y1) {
       }
     }
     for (int j = 0; j < op.block_count; ++j) {
-      Tile t;
-      t.op = &op;
-      t.block = &op.blocks[j];
+      Tile t = tile_at(op, op.blocks[j], arena, y);
       t.segments = segments;
       t.a_step = op.stride_w;
-      t.out = row(op.out, arena, y) + t.block->first * kLanes;
-      t.out_step = op.out.stride;
-      if (op.has_b) {
-        t.residual = row(op.b, arena, y) + t.block->first * kLanes;
-        t.residual_step = op.b.stride;
-      }
       tile_line(table, t, op.out.width);
     }
   }
@@ -352,7 +355,8 @@ LIVENESS_INLINE void depthwise_sums(const float* const* rows, Index stride, int 
     const bool edge = j < K - 1 || j > kColumns - K;
     const Mask mask = make_mask(column + j >= 0 && column + j < width);
     LIVENESS_UNROLL for (int ky = 0; ky < K; ++ky) {
-      const V v = edge ? load_masked(p[ky], mask) : load(p[ky]);
+      V v = edge ? load_masked(p[ky], mask) : load(p[ky]);
+      keep(v);
       LIVENESS_UNROLL for (int x = 0; x < X; ++x) {
         const int kx = j - x * S;
         if (kx >= 0 && kx < K) sum[x] = fma(v, weight[ky * K + kx], sum[x]);
@@ -377,6 +381,11 @@ LIVENESS_INLINE void depthwise_pixels(const Operation& op, const float* const* r
       store(to, prelu(sum[i], slope));
       to += step;
     }
+  } else if (op.act == Act::kClip && op.act_b == __builtin_huge_valf()) {
+    LIVENESS_UNROLL for (int i = 0; i < X; ++i) {
+      store(to, highest(low, sum[i]));
+      to += step;
+    }
   } else if (op.act == Act::kClip) {
     LIVENESS_UNROLL for (int i = 0; i < X; ++i) {
       store(to, clip(sum[i], low, high));
@@ -389,15 +398,35 @@ LIVENESS_INLINE void depthwise_pixels(const Operation& op, const float* const* r
   }
 }
 
+// X columns of `count` rows, all channels. The rows are the inner loop: weights stay in registers, and what one row has
+// fetched is still in the nearest cache for the next one. A whole row of one vector of channels would not be: where
+// pixels are a power of two apart, its cache lines all fall on the same few places.
+template <int K, int S, int X>
+LIVENESS_INLINE void depthwise_columns(const Operation& op, const float* const* from, float* const* to, int count,
+                                       int x) {
+  const V low = splat(op.act_a);
+  const V high = splat(op.act_b);
+  for (int c = 0; c < op.depth; c += kLanes) {
+    V weight[K * K];
+    LIVENESS_UNROLL for (int k = 0; k < K * K; ++k) weight[k] = load(op.weight + k * op.depth + c);
+    const V bias = load(op.bias + c);
+    const V slope = op.slope != nullptr ? load(op.slope + c) : bias;
+    for (int i = 0; i < count; ++i) {
+      const float* rows[K];
+      LIVENESS_UNROLL for (int ky = 0; ky < K; ++ky) rows[ky] = from[i * S + ky] + c;
+      depthwise_pixels<K, S, X>(op, rows, x, weight, bias, slope, low, high, to[i] + c);
+    }
+  }
+}
+
 template <int K, int S>
 void depthwise_rows(const Operation& op, float* arena, int y0, int y1) {
   constexpr int kRows = 16;  // output rows whose input rows are looked up at once
   constexpr int kInputs = (kRows - 1) * S + K;
+  constexpr int kWide = 8;
   const int width = op.out.width;
   // Blocks of five leave no rest at the usual widths that are no multiple of eight.
-  const int wide = width % 8 != 0 && width % 5 == 0 ? 5 : 8;
-  const V low = splat(op.act_a);
-  const V high = splat(op.act_b);
+  const bool fives = width % kWide != 0 && width % 5 == 0;
   for (int y = y0; y < y1; y += kRows) {
     const int count = smaller(kRows, y1 - y);
     const float* from[kInputs];
@@ -407,25 +436,13 @@ void depthwise_rows(const Operation& op, float* arena, int y0, int y1) {
       from[i] = iy >= 0 && iy < op.a.height ? row(op.a, arena, iy) : arena + op.zeros + op.a.pad_left * op.a.stride;
     }
     for (int i = 0; i < count; ++i) to[i] = row(op.out, arena, y + i);
-    // Channels outside, so that the weights stay where they are and a row is fetched once for all that read it.
-    for (int c = 0; c < op.depth; c += kLanes) {
-      V weight[K * K];
-      LIVENESS_UNROLL for (int k = 0; k < K * K; ++k) weight[k] = load(op.weight + k * op.depth + c);
-      const V bias = load(op.bias + c);
-      const V slope = op.slope != nullptr ? load(op.slope + c) : bias;
-      for (int i = 0; i < count; ++i) {
-        const float* rows[K];
-        LIVENESS_UNROLL for (int ky = 0; ky < K; ++ky) rows[ky] = from[i * S + ky] + c;
-        float* out = to[i] + c;
-        int x = 0;
-        if (wide == 8) {
-          for (; x + 8 <= width; x += 8) depthwise_pixels<K, S, 8>(op, rows, x, weight, bias, slope, low, high, out);
-        }
-        for (; x + 5 <= width; x += 5) depthwise_pixels<K, S, 5>(op, rows, x, weight, bias, slope, low, high, out);
-        for (; x + 2 <= width; x += 2) depthwise_pixels<K, S, 2>(op, rows, x, weight, bias, slope, low, high, out);
-        if (x < width) depthwise_pixels<K, S, 1>(op, rows, x, weight, bias, slope, low, high, out);
-      }
+    int x = 0;
+    if (!fives) {
+      for (; x + kWide <= width; x += kWide) depthwise_columns<K, S, kWide>(op, from, to, count, x);
     }
+    for (; x + 5 <= width; x += 5) depthwise_columns<K, S, 5>(op, from, to, count, x);
+    for (; x + 2 <= width; x += 2) depthwise_columns<K, S, 2>(op, from, to, count, x);
+    if (x < width) depthwise_columns<K, S, 1>(op, from, to, count, x);
   }
 }
 

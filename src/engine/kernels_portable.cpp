@@ -25,6 +25,7 @@ LIVENESS_INLINE void store(float* p, V v) {
 LIVENESS_INLINE V splat(float x) {
   return V{x, x, x, x};
 }
+LIVENESS_INLINE void keep(V&) {}
 LIVENESS_INLINE V fma(V a, V b, V c) {
   return a * b + c;
 }

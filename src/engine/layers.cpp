@@ -521,11 +521,12 @@ class Passes {
  public:
   Passes(Network& net, int lanes) : net_(net), lanes_(lanes) {}
 
-  void run() {
+  void run(bool gates) {
     // Each enables others: a batch norm folded away leaves an activation beside its convolution, and so on.
     index();
     while (fold_affine_into_producer() || fold_affine_into_consumer() || fuse_activation() || fuse_residual()) {
     }
+    if (gates) gate_convolutions();
     std::erase_if(layers(), is_dropped);
     read_planes();
     while (merge_siblings()) {
@@ -708,11 +709,62 @@ class Passes {
     return from->kind == Kind::kConv || (from->kind == Kind::kPointwise && from->op.pointwise == Pointwise::kMul);
   }
 
+  // Squeeze-excite of a linear 1x1 convolution, y = conv(x), s = f(mean(y)), y s. The mean of such a convolution is the
+  // convolution of the mean, so y needs no pass of its own: it is computed when s is known, and multiplied on the way.
+  void gate_convolutions() {
+    for (std::size_t i = 0; i < layers().size(); ++i) {
+      const Layer& product = layers()[i];
+      if (is_dropped(product) || product.kind != Kind::kPointwise || product.op.pointwise != Pointwise::kMul ||
+          !product.op.b_vector || product.residual == product.inputs[0])
+        continue;
+      const int y = product.inputs[0];
+      if (producer(y) == nullptr || readers_[at(y)].size() != 2 || is_output(y)) continue;
+      const auto from = static_cast<std::size_t>(producer_[at(y)]);
+      const auto squeeze = static_cast<std::size_t>(readers_[at(y)][readers_[at(y)][0] == static_cast<int>(i) ? 1 : 0]);
+      if (!is_linear_1x1(layers()[from]) || layers()[squeeze].kind != Kind::kGlobalPool || layers()[squeeze].op.maximum)
+        continue;
+      const int x = layers()[from].inputs[0];
+      // Worth it where a pass over y costs more than the second convolution's weights.
+      if (value(x).channels >= value(y).height * value(y).width) continue;
+
+      Layer gated = layers()[from];
+      gated.inputs.push_back(product.inputs[1]);
+      gated.residual = product.residual;
+      gated.op.residual_first = product.op.residual_first;
+      copy_activation(product, gated);
+      gated.output = product.output;
+
+      Layer& of_mean = layers()[from];  // runs second: the two places are exchanged below
+      of_mean.name += " of the mean";
+      of_mean.macs = std::int64_t{value(x).channels} * value(y).channels;
+      copy_activation(layers()[squeeze], of_mean);
+      of_mean.output = layers()[squeeze].output;
+      Layer& mean = layers()[squeeze];
+      mean.inputs[0] = x;
+      mean.op.act = Act::kNone;
+      mean.slope.clear();
+      Tensor4 pixel = value(x);
+      pixel.height = pixel.width = 1;
+      net_.values.push_back(pixel);
+      mean.output = of_mean.inputs[0] = static_cast<int>(net_.values.size()) - 1;
+      std::swap(layers()[from], layers()[squeeze]);
+      layers()[i] = std::move(gated);
+      index();
+    }
+  }
+
+  static bool is_linear_1x1(const Layer& layer) {
+    const Operation& op = layer.op;
+    return layer.kind == Kind::kConv && layer.groups == 1 && op.act == Act::kNone && layer.residual < 0 &&
+           layer.inputs.size() == 1 && op.kernel_h * op.kernel_w * op.stride_h * op.stride_w == 1 &&
+           op.pad_top + op.pad_left + op.pad_bottom + op.pad_right == 0;
+  }
+
   // A convolution that starts the network reads the planes themselves.
   void read_planes() {
     index();
     for (Layer& layer : layers()) {
-      if (layer.kind != Kind::kConv || layer.groups != 1) continue;
+      if (layer.kind != Kind::kConv || layer.groups != 1 || layer.inputs.size() > 1) continue;
       const Layer* from = producer(layer.inputs[0]);
       if (from == nullptr || from->kind != Kind::kFromPlanes || value(from->inputs[0]).channels > kMaxPlanes) continue;
       layer.inputs[0] = from->inputs[0];
@@ -777,7 +829,7 @@ class Passes {
       std::map<decltype(geometry(layers()[0])), std::vector<int>> groups;
       for (const int r : readers_[v]) {
         const Layer& layer = layers()[at(r)];
-        if (layer.kind != Kind::kConv || layer.groups != 1 || layer.residual >= 0 ||
+        if (layer.kind != Kind::kConv || layer.groups != 1 || layer.residual >= 0 || layer.inputs.size() > 1 ||
             layer.inputs[0] != static_cast<int>(v))
           continue;
         if (value(layer.output).channels % lanes_ == 0 || !slice_suits(layer.output)) continue;
@@ -934,9 +986,9 @@ class Passes {
 
 }  // namespace
 
-Network lower(Graph graph, int lanes) {
+Network lower(Graph graph, int lanes, bool gates) {
   Network net = Lowering(std::move(graph)).run();
-  Passes(net, lanes).run();
+  Passes(net, lanes).run(gates);
   return net;
 }
 

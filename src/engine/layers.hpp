@@ -45,7 +45,7 @@ enum class Kind : std::uint8_t {
 struct Layer {
   Kind kind = Kind::kPointwise;
   std::string name;         // of the node that it comes from, or of the first of them
-  std::vector<int> inputs;  // values: x, then what pointwise combines it with
+  std::vector<int> inputs;  // values: x, then what pointwise combines it with, or a convolution's gate
   int residual = -1;
   int output = -1;
   std::int64_t macs = 0;
@@ -69,7 +69,8 @@ struct Network {
   std::vector<int> outputs;  // values in dense order
 };
 
-// `lanes`: floats a vector, which decides what is worth merging. Throws Error(kUnsupported) naming the node.
-[[nodiscard]] Network lower(Graph graph, int lanes);
+// `lanes`: floats a vector, which decides what is worth merging; `gates`: convolutions can multiply their sums with a
+// pixel. Throws Error(kUnsupported) naming the node.
+[[nodiscard]] Network lower(Graph graph, int lanes, bool gates);
 
 }  // namespace liveness::engine

@@ -54,6 +54,7 @@ struct Step {
   int layer = 0;
   int y0 = 0;
   int y1 = 0;
+  int input_rows = 0;  // rows of the network's input that must be there before it; 0 where it reads none
 };
 
 // A layer with everything in its place.
@@ -199,15 +200,17 @@ class Scheduler {
     while (done_[at(layer)] < upto) {
       const int y0 = done_[at(layer)];
       const int y1 = std::min(height(l), y0 + rows_at_once(l));
+      int input_rows = 0;
       for (const int v : inputs(l)) {
         const int end = needed(l, v, y0, y1).end;
+        if (root(v) == net_.input) input_rows = end;
         for (int i = first_; i < end_; ++i) {
           const Layer& from = net_.layers[at(i)];
           if (root(from.output) != root(v) || i == layer) continue;
           pull(i, from.kind == Kind::kGlobalPool || from.kind == Kind::kToDense ? height(from) : end);
         }
       }
-      steps.push_back({layer, y0, y1});
+      steps.push_back({layer, y0, y1, input_rows});
       done_[at(layer)] = y1;
       note_extent(root(l.output), y1);
     }
@@ -314,7 +317,8 @@ class CpuExecutable final : public Executable {
     for (const int id : graph.outputs) {
       output_sizes_.push_back(static_cast<std::size_t>(elements(graph.values[at(id)].shape)));
     }
-    net_ = lower(std::move(graph), kernels_.lanes);
+    // The kernels below fp32 have no gates.
+    net_ = lower(std::move(graph), kernels_.lanes, precision == Precision::kFp32);
     choose_precisions(precision);
     find_roots();
     Scheduler scheduler(net_, roots_);
@@ -341,6 +345,27 @@ class CpuExecutable final : public Executable {
   void run(Workspace& workspace) const override {
     float* arena = static_cast<CpuWorkspace&>(workspace).arena();
     for (const Step& step : steps_) run_step(step, arena);
+  }
+
+  // Rows are brought to their place just before they are needed: what has just been copied is still in the nearest
+  // cache, and what comes next is fetched while the first layer computes.
+  void run_from(Workspace& workspace, const float* values, const InputContract& /*size*/) const override {
+    float* arena = static_cast<CpuWorkspace&>(workspace).arena();
+    const Rows& in = rows_[at(net_.input)];
+    int rows = 0;
+    const auto bring = [&](int upto) {
+      for (; rows < upto; ++rows) {
+        for (int c = 0; c < in.channels; ++c) {
+          std::copy_n(values + (Index{c} * in.height + rows) * in.width, in.width,
+                      arena + in.offset + c * in.plane + rows * in.pitch);
+        }
+      }
+    };
+    for (const Step& step : steps_) {
+      bring(step.input_rows);
+      run_step(step, arena);
+    }
+    bring(in.height);  // where an output is the input itself
   }
 
   std::span<const float> output(const Workspace& workspace, std::size_t i) const override {
@@ -534,6 +559,10 @@ class CpuExecutable final : public Executable {
     }
     switch (layer.kind) {
       case Kind::kConv:
+        if (layer.inputs.size() > 1) {
+          op.c = rows_[at(layer.inputs[1])];
+          op.has_c = true;
+        }
         planned.kernel =
             net_.values[at(layer.inputs[0])].layout == Layout::kPlanes ? kernels_.conv_planes : kernels_.conv;
         shape_conv(layer, planned);

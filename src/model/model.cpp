@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "engine/backend.hpp"
 #include "engine/torch_backend.hpp"
@@ -45,15 +44,6 @@ fs::path contract_beside(const fs::path& onnx) {
   }
   throw Error(Status::kNotFound, onnx.string() + ": such a file needs a contract; there is no " + onnx.stem().string() +
                                      ".yaml, .yml or .json beside it");
-}
-
-void feed_values(const float* from, const InputContract& input, const PlanarView& view) {
-  const auto row = static_cast<std::size_t>(input.width);
-  for (int c = 0; c < input.channels(); ++c) {
-    for (int y = 0; y < input.height; ++y, from += row) {
-      std::memcpy(view.data + c * view.plane_stride + y * view.row_stride, from, row * sizeof(float));
-    }
-  }
 }
 
 // Messages of the parts below name fields, nodes and tensors; this adds the file.
@@ -262,14 +252,13 @@ void Model::Impl::run(const float* values, const std::uint8_t* pixels, std::size
   }
   workers.run(images, threads, [&](std::size_t image) {
     const Lease lease(*this);
-    const PlanarView view = executable->input(*lease);
     const std::size_t first = image * size;
     if (values != nullptr) {
-      feed_values(values + first, contract.input, view);
+      executable->run_from(*lease, values + first, contract.input);
     } else {
-      feed_pixels({pixels + first, size}, 1, contract.input, view);
+      feed_pixels({pixels + first, size}, 1, contract.input, executable->input(*lease));
+      executable->run(*lease);
     }
-    executable->run(*lease);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const std::span<const float> found = executable->output(*lease, i);
       std::copy(found.begin(), found.end(), outputs[i].begin() + static_cast<std::ptrdiff_t>(found.size() * image));

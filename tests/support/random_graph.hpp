@@ -118,16 +118,29 @@ inline void feed(const Executable& executable, Workspace& workspace, const Shape
   }
 }
 
-inline std::vector<std::vector<float>> run_engine(const Executable& executable, Workspace& workspace,
-                                                  const Graph& graph, const std::vector<float>& input) {
-  feed(executable, workspace, graph.values[static_cast<std::size_t>(graph.inputs[0])].shape, input);
-  executable.run(workspace);
+inline std::vector<std::vector<float>> outputs_of(const Executable& executable, const Workspace& workspace,
+                                                  const Graph& graph) {
   std::vector<std::vector<float>> outputs;
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
     const auto out = executable.output(workspace, i);
     outputs.emplace_back(out.begin(), out.end());
   }
   return outputs;
+}
+
+inline std::vector<std::vector<float>> run_engine(const Executable& executable, Workspace& workspace,
+                                                  const Graph& graph, const std::vector<float>& input) {
+  feed(executable, workspace, graph.values[static_cast<std::size_t>(graph.inputs[0])].shape, input);
+  executable.run(workspace);
+  return outputs_of(executable, workspace, graph);
+}
+
+// The engine copies the input by itself, into a workspace that has seen none.
+inline std::vector<std::vector<float>> run_engine_from(const Executable& executable, const Graph& graph,
+                                                       const std::vector<float>& input) {
+  const auto workspace = executable.make_workspace();
+  executable.run_from(*workspace, input.data(), InputContract{});
+  return outputs_of(executable, *workspace, graph);
 }
 
 // Largest difference relative to max(1, largest |wanted|) of each output; infinite where a value is not a number or

@@ -150,6 +150,7 @@ TEST_CASE("random networks agree with the reference on every instruction set") {
       const auto first = run_engine(*executable, *workspace, graph, input);
       CHECK(difference(first, wanted) <= 3e-5F);
       CHECK(same_bits(run_engine(*executable, *workspace, graph, input), first));
+      CHECK(same_bits(run_engine_from(*executable, graph, input), first));
     }
   }
 }

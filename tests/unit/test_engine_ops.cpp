@@ -23,6 +23,7 @@ void check(const Graph& graph, const std::string& what, float limit = 1e-5F) {
     CHECK(difference(first, wanted) <= limit);
     // What the first pass left in the arena must not matter.
     CHECK(same_bits(run_engine(*executable, *workspace, graph, input), first));
+    CHECK(same_bits(run_engine_from(*executable, graph, input), first));
   }
 }
 
@@ -140,16 +141,23 @@ TEST_CASE("a value that is not a number stays one") {
 }
 
 TEST_CASE("residuals and squeeze-excite, whatever the order") {
-  for (const int kind : {0, 1, 2, 3, 4, 5, 6, 7}) {
+  for (const int kind : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}) {
     GraphBuilder b(static_cast<unsigned>(kind));
     const int x = b.input({1, 20, 9, 10});
-    const int stem = b.prelu(b.conv1x1(x, 24));
+    const int stem = b.prelu(b.conv1x1(x, kind == 11 ? 140 : 24));  // 11: more channels than pixels
     int y = b.conv1x1(stem, 24);
     if (kind == 1 || kind == 3) y = b.prelu(y);
     if (kind >= 4) {
-      const int s = b.add(Op::kSigmoid, {b.value(b.conv1x1(b.add(Op::kGlobalAveragePool, {b.value(y)}), 24))});
+      int mean = b.add(kind == 9 ? Op::kGlobalMaxPool : Op::kGlobalAveragePool, {b.value(y)});
+      if (kind == 8) mean = b.add(Op::kTanh, {b.value(mean)});
+      const int s = b.add(Op::kSigmoid, {b.value(b.conv1x1(mean, 24))});
       y = kind == 5 ? b.add(Op::kMul, {b.value(s), b.value(y)})
                     : b.add(kind == 6 ? Op::kDiv : Op::kMul, {b.value(y), b.value(s)});
+    }
+    if (kind == 10) y = b.prelu(b.batch_norm(y));
+    if (kind == 11) {
+      check(b.finish({y}), "kind 11");
+      continue;
     }
     int z = kind % 2 == 0 ? b.add(Op::kAdd, {b.value(stem), b.value(y)}) : b.add(Op::kAdd, {b.value(y), b.value(stem)});
     if (kind != 1) z = b.add(Op::kRelu, {b.value(z)});
