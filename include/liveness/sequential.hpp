@@ -126,7 +126,7 @@ class SequentialTest {
     float shared = 0.1F;                ///< 0..1
     int min_frames = 5;                 ///< scores that LIVE takes at least
     float min_seconds = 0.5F;           ///< time from the first score that LIVE takes at least
-    float max_seconds = 8;              ///< time from the first score after which an open test is UNCERTAIN
+    float max_seconds = 8;              ///< time from the first push() or wait() after which an open test is UNCERTAIN
   };
 
   explicit SequentialTest(const Options& options) noexcept
@@ -145,8 +145,8 @@ class SequentialTest {
             ? std::clamp(static_cast<double>(options_.gain) * (static_cast<double>(logit) - options_.neutral), -most,
                          most)
             : -most;
-    if (scores_ == 0) first_ = last_ = seconds;
-    last_ = std::max(last_, seconds);
+    wait(seconds);
+    if (scores_ == 0) first_ = last_;
     const double w = std::clamp(static_cast<double>(weight), 0.0, 1.0);
     if (w > 0) {
       const double tau = static_cast<double>(options_.correlation_seconds);
@@ -178,13 +178,16 @@ class SequentialTest {
   /// The test has come to an end: a verdict was reached, or the time has run out.
   [[nodiscard]] bool decided() const noexcept { return verdict_ != Verdict::kUncertain || timed_out(); }
   [[nodiscard]] bool timed_out() const noexcept {
-    return verdict_ == Verdict::kUncertain && scores_ > 0 &&
-           last_ - first_ >= static_cast<double>(options_.max_seconds);
+    return verdict_ == Verdict::kUncertain && begun_ && last_ - begin_ >= static_cast<double>(options_.max_seconds);
   }
-  /// Time passed without a score.
+  /// Time passed without a score. The first call of this or of push() begins the test.
   void wait(double seconds) noexcept {
-    if (scores_ > 0) last_ = std::max(last_, seconds);
+    if (!begun_) begin_ = last_ = seconds;
+    begun_ = true;
+    last_ = std::max(last_, seconds);
   }
+  /// The time limit runs.
+  [[nodiscard]] bool begun() const noexcept { return begun_; }
   /// S: the log-likelihood ratio of bona fide against attack, natural logarithm.
   [[nodiscard]] double evidence() const noexcept { return value(all_); }
   [[nodiscard]] double upper() const noexcept { return upper_; }  ///< LIVE at or above
@@ -261,7 +264,9 @@ class SequentialTest {
   double against_from_ = 0;
   double previous_ = 0;
   double scored_at_ = 0;
-  double first_ = 0;
+  bool begun_ = false;
+  double begin_ = 0;
+  double first_ = 0;  // time of the first score
   double last_ = 0;
   Verdict verdict_ = Verdict::kUncertain;
 };

@@ -377,9 +377,10 @@ class Verifier::Impl {
       if (track.unconfirmed == 0 && !seen.frozen) {
         k.cue_reasons = k.cues.push(track.detected, track.patch, mean_level(track.patch), scene);
       }
-      if ((i == 0 || options.all_faces) && track.scorable && !seen.frozen && due(k, track, pace)) {
+      const bool deciding = i == 0 || options.all_faces;
+      if (deciding && track.scorable && !seen.frozen && due(k, track, pace)) {
         score(k, track, image, seen.tracks.size() > 1, update);
-      } else {
+      } else if (deciding || k.test.begun()) {  // a face that cannot be scored is not waited for without end
         k.test.wait(update.seconds);
       }
       conclude(k, track, seen.frozen, update);
@@ -463,7 +464,8 @@ class Verifier::Impl {
     if (!k.announced) {
       if (!decided) return;
       k.announced = true;
-      tell(update, EventKind::kDecided, r.id, r.verdict, Verdict::kUncertain);
+      tell(update, EventKind::kDecided, r.id, r.verdict, Verdict::kUncertain,
+           k.test.timed_out() ? "the time has run out" : "");
     } else if (r.verdict != k.told) {
       tell(update, EventKind::kChanged, r.id, r.verdict, k.told);
     } else {

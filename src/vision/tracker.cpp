@@ -20,6 +20,12 @@ constexpr float kCrossing = 0.1F;
 constexpr float kCrossingMargin = 0.1F;
 // Two finds that overlap more than this are one face, seen through two windows.
 constexpr float kSameFind = 0.4F;
+// A find less like its track than this is looked at once more where the track was seen, unless its box is elsewhere;
+// it must be at least so like it there.
+constexpr float kSteady = 0.85F;
+constexpr float kSamePlace = 0.6F;
+// Part of the way by which the place where a track is looked at follows the detected box in one frame.
+constexpr float kPull = 0.1F;
 
 void check(const char* name, double value, double low, double high) {
   if (value >= low && value <= high) return;
@@ -127,8 +133,10 @@ class FaceTracker::Impl {
     if (report_.resized || report_.gap || report_.cut) end_all();
 
     for (Slot& s : slots_) {
+      const Rect before = s.motion.box();
       s.motion.predict(passed);
       s.expected = s.motion.box();
+      s.carried = carried(s.seen, before, s.expected);
     }
     find(image);
     associate(image, seconds);
@@ -166,6 +174,8 @@ class FaceTracker::Impl {
     Track track;
     FaceMotion motion;
     Rect expected;           // where it should be in this frame
+    Rect seen;               // where track.patch was taken,
+    Rect carried;            // and where that should be in this frame
     int hits = 1;            // detections in a row
     bool reported = false;   // born: it has an id
     bool confirmed = false;  // the detector found it in this frame
@@ -184,9 +194,28 @@ class FaceTracker::Impl {
     bool whole = false;  // by a search of the whole frame
   };
 
+  // How a find compares with the track that it is paired with.
+  struct Meeting {
+    float like = 0;
+    Patch patch{};  // what the track looks like now,
+    Rect seen;      // and where that was taken
+  };
+
   static const Options& checked(const Options& o) {
     check_options(o);
     return o;
+  }
+
+  // `r`, fixed to a box that went from `from` to `to`.
+  [[nodiscard]] static Rect carried(const Rect& r, const Rect& from, const Rect& to) {
+    const float x = to.width / from.width;
+    const float y = to.height / from.height;
+    return {to.x + (r.x - from.x) * x, to.y + (r.y - from.y) * y, r.width * x, r.height * y};
+  }
+
+  [[nodiscard]] static Rect between(const Rect& a, const Rect& b, float part) {
+    return {a.x + part * (b.x - a.x), a.y + part * (b.y - a.y), a.width + part * (b.width - a.width),
+            a.height + part * (b.height - a.height)};
   }
 
   [[nodiscard]] FaceDetector::Options search_options() const {
@@ -305,8 +334,26 @@ class FaceTracker::Impl {
     return assign(costs, slots_.size(), finds_.size());
   }
 
-  [[nodiscard]] float agreement(const Slot& s, const Find& f) const {
-    return std::clamp(std::min(f.face.score, likeness(s.track.patch, f.patch)), 0.0F, 1.0F);
+  // A detected box trembles, and on fine patterns (a screen's moire) that alone makes another small picture of the same
+  // face. So where the find is not much like the track, the place where the track was seen is looked at too, as it is
+  // and carried on by its motion: another face is different there as well.
+  [[nodiscard]] Meeting meet(const Slot& s, const Find& f, const ImageView& image) const {
+    Meeting m{likeness(s.track.patch, f.patch), f.patch, f.face.box};
+    if (s.crossing) {
+      m.like = std::max(m.like, likeness(s.apart, f.patch));
+    } else if (s.track.unconfirmed == 0) {
+      for (const Rect& place : {s.seen, s.carried}) {
+        if (m.like >= kSteady || iou(place, f.face.box) < kSamePlace) continue;
+        const Patch there = patch_of(image, place);
+        if (const float like = likeness(s.track.patch, there); like > m.like && like >= kSteady)
+          m = {like, there, between(place, f.face.box, kPull)};
+      }
+    }
+    return m;
+  }
+
+  [[nodiscard]] static float agreement(const Meeting& m, const Find& f) {
+    return std::clamp(std::min(f.face.score, m.like), 0.0F, 1.0F);
   }
 
   void associate(const ImageView& image, double seconds) {
@@ -316,8 +363,8 @@ class FaceTracker::Impl {
       bool doubtful = false;
       for (std::size_t i = 0; i < slots_.size(); ++i) {
         if (find_of[i] >= 0) {
-          doubtful =
-              doubtful || agreement(slots_[i], finds_[static_cast<std::size_t>(find_of[i])]) < options.quality_floor;
+          const Find& f = finds_[static_cast<std::size_t>(find_of[i])];
+          doubtful = doubtful || agreement(meet(slots_[i], f, image), f) < options.quality_floor;
         } else {
           doubtful = doubtful || followed(slots_[i]) == nullptr;
         }
@@ -341,9 +388,8 @@ class FaceTracker::Impl {
       // After frames without it, a face must be more like itself than from one frame to the next; one that crosses
       // another is known again when they have parted.
       const bool back = s.track.unconfirmed > 0 && s.follower == nullptr && !s.crossing;
-      float like = likeness(s.track.patch, f.patch);
-      if (s.crossing) like = std::max(like, likeness(s.apart, f.patch));
-      if (like < (back ? (1 + options.same_face) / 2 : options.same_face)) {
+      const Meeting met = meet(s, f, image);
+      if (met.like < (back ? (1 + options.same_face) / 2 : options.same_face)) {
         if (s.crossing) {  // half hidden by the other
           miss(s, image);
         } else {  // another face: the find is born anew
@@ -352,12 +398,13 @@ class FaceTracker::Impl {
         }
         continue;
       }
-      s.track.quality = agreement(s, f);
+      s.track.quality = agreement(met, f);
       s.motion.correct(f.face);
       s.track.face = s.motion.face();
       s.track.face.score = f.face.score;
       s.track.detected = f.face;
-      s.track.patch = f.patch;
+      s.track.patch = met.patch;
+      s.seen = met.seen;
       s.track.unconfirmed = 0;
       s.confirmed = true;
       ++s.hits;
@@ -392,7 +439,10 @@ class FaceTracker::Impl {
       const Patch seen = patch_of(image, step->box);
       s.track.quality = std::clamp(std::min(step->quality, likeness(s.track.patch, seen)), 0.0F, 1.0F);
       // A doubtful picture must not become what the next one is compared with.
-      if (s.track.quality >= options.quality_floor) s.track.patch = seen;
+      if (s.track.quality >= options.quality_floor) {
+        s.track.patch = seen;
+        s.seen = step->box;
+      }
     }
     const float score = s.track.face.score;
     s.track.face = s.motion.face();
@@ -438,6 +488,7 @@ class FaceTracker::Impl {
       s.track.quality = f.face.score;
       s.track.since = seconds;
       s.track.patch = s.apart = f.patch;
+      s.seen = f.face.box;
       s.confirmed = true;
       if (options.follower && follows(options.method)) {
         s.follower = options.follower();

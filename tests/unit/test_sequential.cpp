@@ -144,6 +144,14 @@ TEST_CASE("LIVE takes frames and seconds, SPOOF does not; the time runs out", "[
   open.wait(static_cast<double>(options.max_seconds));
   CHECK(open.timed_out());
   CHECK(open.verdict() == Verdict::kUncertain);
+
+  SequentialTest waiting(options);  // nothing was ever scored
+  waiting.wait(3);
+  CHECK_FALSE(waiting.decided());
+  waiting.wait(3 + static_cast<double>(options.max_seconds));
+  CHECK(waiting.timed_out());
+  CHECK(waiting.scores() == 0);
+
   CHECK(open.push(NAN, 9) == Verdict::kSpoof);  // no number is no bona fide evidence
 }
 

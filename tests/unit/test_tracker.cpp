@@ -1,5 +1,6 @@
 // The tracker on streams with known truth: made-up faces that YuNet finds.
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -196,8 +197,6 @@ TEST_CASE("An id never passes from one face to another when they cross", "[track
         if (std::max(on[0], on[1]) < 0.5F || std::fabs(on[0] - on[1]) < 0.2F) continue;
         const auto known_as = owner.try_emplace(track.id, who).first;
         CHECK(known_as->second == who);
-        if (std::getenv("DBG") && run < 6)
-          std::printf("%d %d id %d who %d q %.2f\n", run, i, static_cast<int>(track.id), who, track.quality);
       }
     }
     CHECK(owner.size() >= 2);
@@ -231,6 +230,94 @@ TEST_CASE("Another face in the same place is another track", "[tracker]") {
     if (i == 19) {
       REQUIRE(update.tracks.size() == 1);
       CHECK(update.tracks[0].id > before);
+    }
+  }
+}
+
+namespace {
+
+// A face of the tiny detector with diagonal stripes, as a screen's moire lays over what it shows. The blue of the face
+// says how large the detector takes it for.
+void striped_face(test::Scene& scene, std::mt19937& random, float phase) {
+  const int blue = std::uniform_int_distribution<int>(0, 50)(random);  // a box of 80 to 92 pixels
+  std::uniform_int_distribution<int> noise(-4, 4);
+  for (int y = 40; y < 200; ++y)
+    for (int x = 40; x < 200; ++x) {
+      const bool inside = x >= 80 && x < 160 && y >= 80 && y < 160;
+      const float wave = std::sin(static_cast<float>(2 * x + y) * 0.14F + phase);
+      std::uint8_t* p = &scene.pixels[static_cast<std::size_t>(y * test::Scene::kSide + x) * 3];
+      p[0] = static_cast<std::uint8_t>(blue);
+      p[1] = static_cast<std::uint8_t>(128 + static_cast<int>(60 * wave) + noise(random));
+      p[2] = inside ? 230 : 150;
+    }
+}
+
+// The green of a box as a small picture.
+Patch small_picture(const test::Scene& scene, const Rect& box) {
+  std::array<int, std::tuple_size_v<Patch>> sums{};
+  std::array<int, std::tuple_size_v<Patch>> counts{};
+  for (int j = 0; j < static_cast<int>(box.height); ++j)
+    for (int i = 0; i < static_cast<int>(box.width); ++i) {
+      const int x = std::clamp(static_cast<int>(box.x) + i, 0, test::Scene::kSide - 1);
+      const int y = std::clamp(static_cast<int>(box.y) + j, 0, test::Scene::kSide - 1);
+      const auto cell =
+          static_cast<std::size_t>(static_cast<int>(kPatchSide * static_cast<float>(j) / box.height) * kPatchSide +
+                                   static_cast<int>(kPatchSide * static_cast<float>(i) / box.width));
+      sums[cell] += scene.pixels[static_cast<std::size_t>(y * test::Scene::kSide + x) * 3 + 1];
+      ++counts[cell];
+    }
+  Patch patch{};
+  for (std::size_t i = 0; i < patch.size(); ++i) patch[i] = static_cast<std::uint8_t>(sums[i] / std::max(counts[i], 1));
+  return patch;
+}
+
+}  // namespace
+
+TEST_CASE("A trembling box on a fine pattern is one face; another picture in its place is another", "[tracker]") {
+  FaceTracker::Options options;
+  options.method = TrackMethod::kNone;
+  options.same_scene = -1;
+  FaceTracker tracker(test::tiny_detector(), options);
+  std::mt19937 random(5);
+  test::Scene scene;
+  float smallest = 1e6F;
+  float largest = 0;
+  int scorable = 0;
+  float boxes_alike = 1;
+  Patch last{};
+  for (int i = 0; i < 300; ++i) {
+    CAPTURE(i);
+    striped_face(scene, random, 0);
+    const auto& update = tracker.update(scene.view(), i * kFrame);
+    REQUIRE(update.ended.empty());
+    if (i == 0) continue;
+    REQUIRE(update.tracks.size() == 1);
+    const Track& track = update.tracks[0];
+    CHECK(track.id == 1);
+    scorable += track.scorable ? 1 : 0;
+    smallest = std::min(smallest, track.detected.box.width);
+    largest = std::max(largest, track.detected.box.width);
+    const Patch now = small_picture(scene, track.detected.box);
+    if (i > 1) boxes_alike = std::min(boxes_alike, likeness(last, now));
+    last = now;
+  }
+  CHECK(scorable >= 290);
+  CHECK(largest - smallest > 8);
+  CHECK(boxes_alike < options.same_face);  // what the detected boxes hold would have ended the track
+
+  // Each half a stripe further: for the detector the same face.
+  std::uint64_t id = 1;
+  for (int swap = 1; swap <= 20; ++swap) {
+    CAPTURE(swap);
+    bool seen = false;
+    for (int i = 0; i < 6; ++i) {
+      striped_face(scene, random, 3.14159F * static_cast<float>(swap));
+      const auto& update = tracker.update(scene.view(), 10 + (6 * swap + i) * kFrame);
+      seen = seen || std::find(update.ended.begin(), update.ended.end(), id) != update.ended.end();
+      if (i == 2) CHECK(seen);
+      if (i < 5) continue;
+      REQUIRE(update.tracks.size() == 1);
+      id = update.tracks[0].id;
     }
   }
 }

@@ -291,6 +291,35 @@ TEST_CASE("An undecided face is UNCERTAIN when the time has run out", "[verifier
   CHECK(told == 1);
 }
 
+TEST_CASE("A face that cannot be scored and a still picture are UNCERTAIN when the time has run out", "[verifier]") {
+  enum class Kind { kDark, kStill, kSecond };
+  for (const Kind kind : {Kind::kDark, Kind::kStill, Kind::kSecond}) {
+    CAPTURE(static_cast<int>(kind));
+    Verifier::Options options = tiny_options();
+    if (kind == Kind::kDark) options.scoring.limits.min_luminance = 200;  // every score abstains
+    Verifier verifier = tiny_verifier(options);
+    LivingScene scene;
+    scene.face(1, 1, kind == Kind::kSecond ? 40 : 190);
+    if (kind == Kind::kSecond) scene.face(3, 3, 190, 0);
+    const Scene still = scene;
+    std::map<std::uint64_t, double> told;
+    for (int i = 0; i < 300; ++i) {
+      const StreamUpdate update = verifier.push(kind == Kind::kStill ? still.view() : scene.view(), i * kFrame);
+      for (const Event& e : update.events)
+        if (e.kind == EventKind::kDecided) {
+          CHECK(told.try_emplace(e.track, e.seconds).second);
+          if (kind == Kind::kSecond) continue;
+          CHECK(e.verdict == Verdict::kUncertain);
+          CHECK_THAT(e.text, Catch::Contains("time"));
+        }
+      if (kind == Kind::kStill && i > 0) CHECK(has(update.tracks.at(0).reasons, Reason::kFrozen));
+      if (kind == Kind::kDark) CHECK(has(update.tracks.at(0).reasons, Reason::kDark));
+    }
+    REQUIRE(told.size() == 1);  // a face that is not the deciding one is never waited for
+    if (kind != Kind::kSecond) CHECK(told.begin()->second == Approx(8).margin(kFrame));
+  }
+}
+
 TEST_CASE("Reasons: what abstains is no evidence; frozen frames are none either", "[verifier]") {
   Verifier::Options options = tiny_options();
   options.scoring.limits.min_luminance = 200;
