@@ -88,15 +88,17 @@ struct ScoreContract {
 
 /// How the outputs of a detector become boxes.
 struct DetectorContract {
-  /// kYunet: per stride the outputs cls, obj, bbox, kps over a grid of points (YuNet); kSsd: anchors with variances.
-  enum class Decode : std::uint8_t { kYunet, kSsd };
+  /// kYunet: per stride the outputs cls, obj, bbox, kps over a grid of points (YuNet); kSsd: anchors with variances;
+  /// kGrid: per stride one map of 15 channels over a grid of points.
+  enum class Decode : std::uint8_t { kYunet, kSsd, kGrid };
   Decode decode = Decode::kYunet;
   std::vector<int> strides;
   std::vector<std::vector<float>> anchor_sizes;  ///< kSsd: sizes in pixels of the input, one list a stride
   float variances[2] = {0.1F, 0.2F};             ///< kSsd: centre and size
   bool softmax_scores = false;                   ///< kSsd: class outputs are logits of (background, face)
+  bool nms_average = false;  ///< a face is the mean of its best box and of those that overlap it by IoU >= 0.5
   std::map<std::string, std::vector<std::string>>
-      outputs;  ///< role (cls, obj, bbox, kps) to output names, one a stride (one in all for kSsd)
+      outputs;  ///< role (cls, obj, bbox, kps; map for kGrid) to output names, one a stride (one in all for kSsd)
   float score_threshold = 0.6F;
   float nms_iou = 0.3F;
   std::string box = "yunet";  ///< box convention of what it finds

@@ -37,10 +37,10 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def write(path: str | Path, document: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
-    """float32 and uint8 tensors; floats come first, so that each stays on a boundary of its own size."""
+    """float32, float16 and uint8 tensors; wide ones come first, so that each stays on a boundary of its own size."""
     header: dict[str, Any] = {"__metadata__": {"liveness": json.dumps(document)}}
     parts, at = [], 0
-    for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].dtype == np.uint8, item[0])):
+    for name, tensor in sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])):
         raw = np.ascontiguousarray(tensor).tobytes()
         dtype = next(d for d, t in DTYPES.items() if t == tensor.dtype)
         header[name] = {"dtype": dtype, "shape": list(tensor.shape), "data_offsets": [at, at + len(raw)]}

@@ -24,9 +24,9 @@ constexpr std::array kTasks{"pad"sv, "detector"sv, "other"sv};
 constexpr std::array kColors{"bgr"sv, "rgb"sv, "gray"sv};
 constexpr std::array kBorders{"shift"sv, "constant"sv, "replicate"sv, "reflect101"sv};
 constexpr std::array kFilters{"bilinear"sv, "area"sv, "lanczos"sv};
-constexpr std::array kDecodes{"yunet"sv, "ssd"sv};
+constexpr std::array kDecodes{"yunet"sv, "ssd"sv, "grid"sv};
 constexpr std::array kQualified{"bf16"sv, "int8"sv, "fp16"sv};  // from kBf16 on
-constexpr std::array kRoles{"cls"sv, "obj"sv, "bbox"sv, "kps"sv};
+constexpr std::array kRoles{"cls"sv, "obj"sv, "bbox"sv, "kps"sv, "map"sv};
 
 template <class Enum, std::size_t N>
 Json name_of(Enum value, const std::array<std::string_view, N>& names) {
@@ -122,7 +122,7 @@ ScoreContract read_score(const Field& field) {
 
 DetectorContract read_detector(const Field& field) {
   field.only({"decode", "strides", "anchor_sizes", "variances", "softmax_scores", "outputs", "score_threshold",
-              "nms_iou", "box"});
+              "nms_iou", "nms_average", "box"});
   DetectorContract detector;
   detector.decode = enum_of<DetectorContract::Decode>(field["decode"], kDecodes);
   for (const Field& item : field["strides"].items(kMaxList)) {
@@ -140,10 +140,11 @@ DetectorContract read_detector(const Field& field) {
     }
   }
   const Field outputs = field["outputs"];
-  outputs.only({"cls", "obj", "bbox", "kps"});
+  outputs.only({"cls", "obj", "bbox", "kps", "map"});
   for (const auto& [role, entry] : outputs.members()) detector.outputs[role] = read_texts(entry, kMaxList);
   detector.score_threshold = field["score_threshold"].number();
   detector.nms_iou = field["nms_iou"].number();
+  if (field.has("nms_average")) detector.nms_average = field["nms_average"].boolean();
   detector.box = field["box"].text();
   return detector;
 }
@@ -328,16 +329,27 @@ class ValueChecks {
     } else if (!d.anchor_sizes.empty()) {
       fail_("detector.anchor_sizes", "only has a meaning with decode: ssd");
     }
+    // What this way of decoding needs, and what it may have beside that.
+    std::set<std::string_view> needed{"cls", "obj", "bbox"};
+    std::set<std::string_view> allowed{"cls", "obj", "bbox", "kps"};
+    if (ssd) {
+      needed = {"cls", "bbox"};
+      allowed = {"cls", "bbox", "kps"};
+    } else if (d.decode == DetectorContract::Decode::kGrid) {
+      needed = allowed = {"map"};
+    }
     const std::size_t names = ssd ? 1 : d.strides.size();
     std::set<std::string_view> seen;
     for (const auto role : kRoles) {
       const std::string path = "detector.outputs." + std::string(role);
       const auto found = d.outputs.find(std::string(role));
       if (found == d.outputs.end()) {
-        if (role == "cls" || role == "bbox" || (role == "obj" && !ssd)) fail_(path, "missing");
+        if (needed.contains(role)) fail_(path, "missing");
         continue;
       }
-      if (role == "obj" && ssd) fail_(path, "has no meaning with decode: ssd");
+      if (!allowed.contains(role)) {
+        fail_(path, "has no meaning with decode: " + std::string(name_of(d.decode, kDecodes)));
+      }
       if (found->second.size() != names) {
         fail_(path, std::to_string(found->second.size()) + " names; " + std::to_string(names) + " expected");
       }
@@ -397,7 +409,11 @@ void check_detector_outputs(const DetectorContract& d, const InputContract& inpu
   }
   for (const auto& [role, names] : d.outputs) {
     const bool ssd = d.decode == DetectorContract::Decode::kSsd;
-    const std::int64_t columns = role == "bbox" ? 4 : role == "kps" ? 10 : role == "cls" && ssd ? 2 : 1;
+    const std::int64_t columns = role == "bbox"         ? 4
+                                 : role == "kps"        ? 10
+                                 : role == "map"        ? 15
+                                 : role == "cls" && ssd ? 2
+                                                        : 1;
     for (std::size_t i = 0; i < names.size(); ++i) {
       check_count(graph, names[i], "detector.outputs." + role + "[" + std::to_string(i) + "]", points[i] * columns,
                   "the grid of " + std::to_string(points[i]) + (ssd ? " anchors" : " points"));
@@ -453,6 +469,7 @@ Json contract_to_value(const Contract& c) {
                                            {"score_threshold", short_number(d.score_threshold)},
                                            {"nms_iou", short_number(d.nms_iou)},
                                            {"box", d.box}};
+    if (d.nms_average) detector["nms_average"] = true;
     if (d.decode == DetectorContract::Decode::kSsd) {
       detector["anchor_sizes"] = Json::array();
       for (const auto& sizes : d.anchor_sizes) detector["anchor_sizes"].push_back(numbers(sizes));

@@ -1,6 +1,7 @@
 #include "liveness/detector.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <span>
 #include <string>
@@ -14,12 +15,13 @@
 namespace liveness {
 namespace {
 
-// The graph outputs of one stride; `kps` is -1 where the network has no landmarks, `obj` for SSD.
+// The graph outputs of one stride; -1 where the network has none of that role.
 struct Heads {
   int cls = -1;
   int obj = -1;
   int bbox = -1;
   int kps = -1;
+  int map = -1;
 };
 
 // One stride's cells, row by row.
@@ -87,7 +89,8 @@ class FaceDetector::Impl {
           {(in.width + stride - 1) / stride, (in.height + stride - 1) / stride, static_cast<float>(stride)});
       const std::size_t name = d.decode == DetectorContract::Decode::kSsd ? 0 : i;
       heads.push_back({output_index(model.info(), d, "cls", name), output_index(model.info(), d, "obj", name),
-                       output_index(model.info(), d, "bbox", name), output_index(model.info(), d, "kps", name)});
+                       output_index(model.info(), d, "bbox", name), output_index(model.info(), d, "kps", name),
+                       output_index(model.info(), d, "map", name)});
     }
   }
 
@@ -144,10 +147,10 @@ class FaceDetector::Impl {
     faces.clear();
     const Executable& net = *model.impl().executable;
     net.run(workspace);
-    if (contract().decode == DetectorContract::Decode::kSsd) {
-      decode_ssd(net, workspace, faces);
-    } else {
-      decode_yunet(net, workspace, faces);
+    switch (contract().decode) {
+      case DetectorContract::Decode::kYunet: decode_yunet(net, workspace, faces); break;
+      case DetectorContract::Decode::kSsd: decode_ssd(net, workspace, faces); break;
+      case DetectorContract::Decode::kGrid: decode_grid(net, workspace, faces); break;
     }
     for (Face& face : faces) {
       face.box = {face.box.x * back.scale_x + back.x, face.box.y * back.scale_y + back.y, face.box.width * back.scale_x,
@@ -204,8 +207,7 @@ class FaceDetector::Impl {
     const std::span<const float> cls = part(heads[0].cls);
     const std::span<const float> bbox = part(heads[0].bbox);
     const std::span<const float> kps = heads[0].kps < 0 ? std::span<const float>() : part(heads[0].kps);
-    // Logits that are clearly too low cost no exp; the score itself decides near the threshold.
-    const float least = std::log(threshold / (1 - std::min(threshold, 0.999F))) - 0.01F;
+    const float least = least_logit();
     std::size_t anchor = 0;
     for (std::size_t s = 0; s < grids.size(); ++s) {
       const Grid& grid = grids[s];
@@ -239,16 +241,72 @@ class FaceDetector::Impl {
     }
   }
 
+  // One map a stride, its 15 channels plane by plane.
+  void decode_grid(const Executable& net, const Workspace& workspace, std::vector<Face>& faces) const {
+    const float least = least_logit();
+    for (std::size_t s = 0; s < grids.size(); ++s) {
+      const Grid& grid = grids[s];
+      const std::span<const float> map = net.output(workspace, static_cast<std::size_t>(heads[s].map));
+      const std::size_t cells = map.size() / 15;
+      for (std::size_t cell = 0; cell < cells; ++cell) {
+        if (!(map[cell] >= least)) continue;
+        Face face;
+        face.score = 1 / (1 + std::exp(-map[cell]));
+        if (!(face.score >= threshold)) continue;
+        const auto x = static_cast<float>(cell % static_cast<std::size_t>(grid.columns));
+        const auto y = static_cast<float>(cell / static_cast<std::size_t>(grid.columns));
+        const auto at = [&](std::size_t channel) { return map[channel * cells + cell]; };
+        const float width = std::exp(at(3)) * grid.stride;
+        const float height = std::exp(at(4)) * grid.stride;
+        face.box = {(x + at(1)) * grid.stride - width / 2, (y + at(2)) * grid.stride - height / 2, width, height};
+        face.has_landmarks = true;
+        for (std::size_t i = 0; i < face.landmarks.size(); ++i) {
+          face.landmarks[i] = {(x + at(5 + 2 * i)) * grid.stride, (y + at(6 + 2 * i)) * grid.stride};
+        }
+        if (plausible(face, model.contract().input)) faces.push_back(face);
+      }
+    }
+  }
+
+  // Logits that are clearly too low cost no exp; the score itself decides near the threshold.
+  [[nodiscard]] float least_logit() const { return std::log(threshold / (1 - std::min(threshold, 0.999F))) - 0.01F; }
+
   // Greedy non-maximum suppression in place, until there are max_faces.
   void keep_best(std::vector<Face>& faces) const {
     std::sort(faces.begin(), faces.end(), better);
     std::size_t kept = 0;
-    for (std::size_t i = 0; i < faces.size() && kept < static_cast<std::size_t>(options.max_faces); ++i) {
-      const bool covered = std::any_of(faces.begin(), faces.begin() + static_cast<std::ptrdiff_t>(kept),
-                                       [&](const Face& other) { return iou(other.box, faces[i].box) > nms_iou; });
-      if (!covered) faces[kept++] = faces[i];
+    for (; kept < faces.size() && kept < static_cast<std::size_t>(options.max_faces); ++kept) {
+      const Face best = faces[kept];
+      const auto rest = faces.begin() + static_cast<std::ptrdiff_t>(kept);
+      if (contract().nms_average) average(std::span(rest, faces.end()), best, *rest);
+      faces.erase(
+          std::remove_if(rest + 1, faces.end(), [&](const Face& other) { return iou(best.box, other.box) > nms_iou; }),
+          faces.end());
     }
     faces.resize(kept);
+  }
+
+  // The mean of all boxes that lie on the best one, weighted by score^4: neighbouring cells see the same face, and
+  // their mean moves less from frame to frame than any of them.
+  static void average(std::span<const Face> all, const Face& best, Face& mean) {
+    float total = 0;
+    Rect box{0, 0, 0, 0};
+    std::array<Point, 5> points{};
+    for (const Face& face : all) {
+      if (iou(best.box, face.box) < 0.5F) continue;
+      const float weight = std::max(face.score * face.score * face.score * face.score, 1e-12F);
+      total += weight;
+      box.x += weight * face.box.x;
+      box.y += weight * face.box.y;
+      box.width += weight * face.box.width;
+      box.height += weight * face.box.height;
+      for (std::size_t i = 0; i < points.size(); ++i) {
+        points[i].x += weight * face.landmarks[i].x;
+        points[i].y += weight * face.landmarks[i].y;
+      }
+    }
+    mean.box = {box.x / total, box.y / total, box.width / total, box.height / total};
+    for (std::size_t i = 0; i < points.size(); ++i) mean.landmarks[i] = {points[i].x / total, points[i].y / total};
   }
 
   RoiProcessor roi;

@@ -39,6 +39,14 @@ Contract full_detector() {
   return c;
 }
 
+Contract grid_detector() {
+  Contract c = tiny_detector_package().contract;
+  c.detector->decode = DetectorContract::Decode::kGrid;
+  c.detector->outputs = {{"map", {"a"}}};
+  c.detector->nms_average = true;
+  return c;
+}
+
 std::string refused_json(const Json& value) {
   return refusal(Status::kConfigInvalid, [&] { static_cast<void>(contract_from_json(value.dump(2), "c.json")); });
 }
@@ -73,7 +81,7 @@ std::string message_path(const Json::json_pointer& pointer) {
 }  // namespace
 
 TEST_CASE("a contract survives JSON") {
-  for (const Contract& contract : {full_pad(), full_detector(), tiny_detector_package().contract}) {
+  for (const Contract& contract : {full_pad(), full_detector(), grid_detector(), tiny_detector_package().contract}) {
     const std::string text = contract_to_json(contract);
     const Contract copy = contract_from_json(text, "copy");
     CHECK(contract_to_json(copy) == text);
@@ -86,15 +94,21 @@ TEST_CASE("a contract survives JSON") {
   CHECK(copy.score->profiles.at("strict").live == 0.9F);
   CHECK(copy.score->classes == pad.score->classes);
   CHECK(copy.qualified == pad.qualified);
+  CHECK(contract_from_json(contract_to_json(grid_detector()), "copy").detector->nms_average);
+  CHECK(contract_to_json(full_detector()).find("nms_average") == std::string::npos);
   CHECK(contract_to_json(pad).find("0.85") != std::string::npos);
   CHECK(contract_to_json(pad).find("0.8500") == std::string::npos);
 }
 
 TEST_CASE("every field of a contract is needed, but for those that have a meaning when they are absent") {
-  const std::set<std::string> optional{
-      "crop.from",           "source_sha256", "qualified", "crop.from.retinaface", "score.profiles.strict",
-      "detector.outputs.kps"};
-  for (const Contract& contract : {full_pad(), full_detector(), tiny_detector_package().contract}) {
+  const std::set<std::string> optional{"crop.from",
+                                       "source_sha256",
+                                       "qualified",
+                                       "crop.from.retinaface",
+                                       "score.profiles.strict",
+                                       "detector.outputs.kps",
+                                       "detector.nms_average"};
+  for (const Contract& contract : {full_pad(), full_detector(), grid_detector(), tiny_detector_package().contract}) {
     const Json whole = Json::parse(contract_to_json(contract));
     each_field(whole, Json::json_pointer(), [&](const Json::json_pointer& pointer, const Json&) {
       const std::string path = message_path(pointer);
@@ -224,6 +238,20 @@ TEST_CASE("values out of range are refused by their path") {
       {"/detector/box", "a box", "detector.box: \"a box\" is not a name"},
       {"/crop", Json::object(), "crop.scale: missing"},
   };
+  const std::vector<Change> grid{
+      {"/detector/outputs/cls", Json{"d"}, "detector.outputs.cls: has no meaning with decode: grid"},
+      {"/detector/outputs/map", Json{"a", "d"}, "detector.outputs.map: 2 names; 1 expected"},
+      {"/detector/anchor_sizes", Json::array(), "only has a meaning with decode: ssd"},
+      {"/detector/decode", "yunet", "detector.outputs.cls: missing"},
+      {"/detector/nms_average", 1, "detector.nms_average"},
+  };
+  const Json good_grid = Json::parse(contract_to_json(grid_detector()));
+  for (const Change& change : grid) {
+    INFO(change.pointer << " = " << change.value.dump());
+    Json changed = good_grid;
+    changed[Json::json_pointer(change.pointer)] = change.value;
+    CHECK_THAT(refused_json(changed), Contains(change.message));
+  }
   const Json good_detector = Json::parse(contract_to_json(full_detector()));
   for (const Change& change : detector) {
     INFO(change.pointer << " = " << change.value.dump());

@@ -59,6 +59,48 @@ Model tiny_ssd(bool softmax) {
   return tiny_model(p);
 }
 
+// A grid net of 32 x 32, grey, one stride of 8: a face where the cell is bright (logit 4 at white), 1.5 cells wide and
+// `height` high, its centre at the middle of the cell; landmark i lies i / 8 of a cell to the right of the cell's
+// corner.
+Model tiny_grid(bool average, float height = 2) {
+  Package p;
+  Graph& g = p.graph;
+  using Ints = std::vector<std::int64_t>;
+  const int image = add_value(g, "image", {1, 1, 32, 32});
+  g.inputs = {image};
+  const int cells = add_node(g, Op::kAveragePool, "cells", {operand(image)}, {1, 1, 4, 4},
+                             {{"kernel", Ints{8, 8}}, {"strides", Ints{8, 8}}});
+  std::vector<float> weight(15, 0.0F);
+  weight[0] = 8.0F / 255;
+  std::vector<float> bias{-4, 0.5F, 0.5F, std::log(1.5F), std::log(height)};
+  for (int i = 0; i < 5; ++i) bias.insert(bias.end(), {static_cast<float>(i) / 8, 0.25F});
+  const Operand w = add_tensor(g, "weight", {15, 1, 1, 1}, std::move(weight));
+  const Operand b = add_tensor(g, "bias", {15}, std::move(bias));
+  g.outputs = {add_node(g, Op::kConv, "map", {operand(cells), w, b}, {1, 15, 4, 4})};
+
+  Contract& c = p.contract;
+  c.name = "tiny_grid";
+  c.version = "1";
+  c.task = Task::kDetector;
+  c.input = {32, 32, ColorOrder::kGray, 0, 255, {0}, {1}};
+  c.detector.emplace();
+  c.detector->decode = DetectorContract::Decode::kGrid;
+  c.detector->strides = {8};
+  c.detector->outputs = {{"map", {"map"}}};
+  c.detector->nms_average = average;
+  c.licence = "Apache-2.0";
+  c.provenance = "made by hand for tests";
+  return tiny_model(p);
+}
+
+// Cells of 8 x 8 in a grey frame of 32 x 32: (1, 2) white and (1, 3) a little darker.
+std::vector<std::uint8_t> grey_cells() {
+  std::vector<std::uint8_t> grey(32 * 32, 0);
+  for (int y = 16; y < 32; ++y)
+    for (int x = 8; x < 16; ++x) grey[static_cast<std::size_t>(y * 32 + x)] = y < 24 ? 255 : 223;
+  return grey;
+}
+
 // Four bright cells of 16 x 16 in a frame of 32 x 32, or one.
 std::vector<std::uint8_t> red_cells(bool all) {
   std::vector<std::uint8_t> bgr(32 * 32 * 3, 0);
@@ -163,6 +205,60 @@ TEST_CASE("SSD anchors are decoded with their variances", "[detector]") {
   FaceDetector::Options o;
   o.score_threshold = 0.85F;  // only the first anchors
   CHECK(FaceDetector(tiny_ssd(true), o).detect(make_image(all.data(), 32, 32, PixelFormat::kBgr)).size() == 4);
+}
+
+TEST_CASE("a map of fifteen channels is decoded", "[detector]") {
+  const std::vector<std::uint8_t> grey = grey_cells();
+  const ImageView image = make_image(grey.data(), 32, 32, PixelFormat::kGray);
+  FaceDetector::Options o;
+  o.nms_iou = 1;
+  const std::vector<Face> faces = FaceDetector(tiny_grid(false), o).detect(image);
+  REQUIRE(faces.size() == 2);
+  CHECK(faces[0].score == Approx(1 / (1 + std::exp(-4.0))).epsilon(1e-3));
+  CHECK(faces[1].score == Approx(1 / (1 + std::exp(-(223 * 8.0 / 255 - 4)))).epsilon(1e-3));
+  // Cell (1, 2) has its centre at (12, 20).
+  CHECK(faces[0].box.x == Approx(12 - 6).margin(0.01));
+  CHECK(faces[0].box.y == Approx(20 - 8).margin(0.01));
+  CHECK(faces[0].box.width == Approx(12).epsilon(1e-3));
+  CHECK(faces[0].box.height == Approx(16).epsilon(1e-3));
+  REQUIRE(faces[0].has_landmarks);
+  CHECK(faces[0].landmarks[4].x == Approx(8 + 4).margin(0.01));
+  CHECK(faces[0].landmarks[4].y == Approx(16 + 2).margin(0.01));
+  CHECK(faces[1].box.y == Approx(28 - 8).margin(0.01));
+  o.score_threshold = 0.97F;
+  CHECK(FaceDetector(tiny_grid(false), o).detect(image).size() == 1);
+}
+
+TEST_CASE("the luma of an NV12 frame goes to a grey network as it is, scaled to full range", "[detector]") {
+  std::vector<std::uint8_t> nv12(32 * 32 + 32 * 16, 128);
+  const std::vector<std::uint8_t> grey = grey_cells();
+  for (std::size_t i = 0; i < grey.size(); ++i) nv12[i] = static_cast<std::uint8_t>(16 + grey[i] * 219 / 255);
+  const ImageView image = make_image(nv12.data(), 32, 32, PixelFormat::kNv12);
+  const std::vector<Face> faces = FaceDetector(tiny_grid(false)).detect(image);
+  REQUIRE(!faces.empty());
+  CHECK(faces[0].score == Approx(1 / (1 + std::exp(-4.0))).epsilon(2e-3));
+}
+
+TEST_CASE("boxes on one face are averaged where the contract says so", "[detector]") {
+  const std::vector<std::uint8_t> grey = grey_cells();
+  const ImageView image = make_image(grey.data(), 32, 32, PixelFormat::kGray);
+  // Four cells high, the two boxes overlap by 24 / 40.
+  const std::vector<Face> plain = FaceDetector(tiny_grid(false, 4)).detect(image);
+  const std::vector<Face> mean = FaceDetector(tiny_grid(true, 4)).detect(image);
+  REQUIRE(plain.size() == 1);
+  REQUIRE(mean.size() == 1);
+  CHECK(mean[0].score == plain[0].score);
+  const double best = std::pow(1 / (1 + std::exp(-4.0)), 4);
+  const double other = std::pow(1 / (1 + std::exp(-(223 * 8.0 / 255 - 4))), 4);
+  const double moved = 8 * other / (best + other);
+  CHECK(plain[0].box.y == Approx(20 - 16).margin(0.01));
+  CHECK(mean[0].box.y == Approx(20 - 16 + moved).margin(0.02));
+  CHECK(mean[0].box.height == Approx(32).epsilon(1e-3));
+  CHECK(mean[0].landmarks[0].y == Approx(18 + moved).margin(0.02));
+  // Two cells high they overlap by 8 / 24: suppressed, but no part of the mean.
+  const std::vector<Face> apart = FaceDetector(tiny_grid(true)).detect(image);
+  REQUIRE(apart.size() == 1);
+  CHECK(apart[0].box.y == Approx(20 - 8).margin(0.01));
 }
 
 TEST_CASE("what is no detector, no option or no picture is refused", "[detector]") {
