@@ -327,8 +327,10 @@ void conv_planes(const Operation& op, float* arena, int y0, int y1) {
   for (int y = y0; y < y1; ++y) {
     for (int c = 0; c < op.a.channels; ++c) {
       for (int ky = 0; ky < op.kernel_h; ++ky) {
-        const Index iy = y * op.stride_h - op.pad_top + ky * op.dilation_h;
-        const float* from = arena + op.a.offset + c * op.a.plane + iy * op.a.pitch - op.pad_left;
+        const int iy = y * op.stride_h - op.pad_top + ky * op.dilation_h;
+        const float* from =
+            (iy >= 0 && iy < op.a.height ? row(op.a, arena, iy) + c * op.a.plane : arena + op.zeros + op.a.pad_left) -
+            op.pad_left;
         for (int kx = 0; kx < across; ++kx) segments[c * per_plane + ky * across + kx] = from + kx * op.dilation_w;
       }
     }
@@ -666,7 +668,7 @@ void from_planes(const Operation& op, float* arena, int y0, int y1) {
   for (int y = y0; y < y1; ++y) {
     float* out = row(op.out, arena, y);
     for (int c = 0; c < op.out.channels; ++c) {
-      const float* from = arena + op.a.offset + c * op.a.plane + y * op.a.pitch;
+      const float* from = row(op.a, arena, y) + c * op.a.plane;
       for (int x = 0; x < op.out.width; ++x) out[x * op.out.stride + c] = from[x];
     }
     for (int c = op.out.channels; c < static_cast<int>(op.out.stride); ++c) {

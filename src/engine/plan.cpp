@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,17 +51,24 @@ const LowKernels& low_kernels_of(Isa isa) {
   }
 }
 
+struct RowRange {
+  int first = 0;
+  int end = 0;
+};
+
 struct Step {
   int layer = 0;
   int y0 = 0;
   int y1 = 0;
-  int input_rows = 0;  // rows of the network's input that must be there before it; 0 where it reads none
+  // Rows of the network's input that it reads; all before `end` must be there.
+  RowRange input = {std::numeric_limits<int>::max(), 0};
 };
 
 // A layer with everything in its place.
 struct Planned {
   Kernel kernel = nullptr;  // null: a dense operation
   Operation op;
+  std::optional<Operation> from_ring;  // where it reads the network's input: the same, reading a ring of rows
   std::vector<ConvBlock> blocks;
   int per_unit = 1;                 // values a 32-bit unit of the weights holds
   bool int8 = false;                // with scales
@@ -69,11 +77,6 @@ struct Planned {
 };
 
 // ------------------------------------------------------------------------------------------------ rows
-
-struct RowRange {
-  int first = 0;
-  int end = 0;
-};
 
 // Rows of the input that output rows [y0, y1) of a window of this geometry read.
 RowRange window_rows(const Operation& op, int height, int y0, int y1) {
@@ -200,17 +203,18 @@ class Scheduler {
     while (done_[at(layer)] < upto) {
       const int y0 = done_[at(layer)];
       const int y1 = std::min(height(l), y0 + rows_at_once(l));
-      int input_rows = 0;
+      Step step{layer, y0, y1, {}};
       for (const int v : inputs(l)) {
-        const int end = needed(l, v, y0, y1).end;
-        if (root(v) == net_.input) input_rows = end;
+        const RowRange range = needed(l, v, y0, y1);
+        const int end = range.end;
+        if (root(v) == net_.input) step.input = range;
         for (int i = first_; i < end_; ++i) {
           const Layer& from = net_.layers[at(i)];
           if (root(from.output) != root(v) || i == layer) continue;
           pull(i, from.kind == Kind::kGlobalPool || from.kind == Kind::kToDense ? height(from) : end);
         }
       }
-      steps.push_back({layer, y0, y1, input_rows});
+      steps.push_back(step);
       done_[at(layer)] = y1;
       note_extent(root(l.output), y1);
     }
@@ -331,6 +335,7 @@ class CpuExecutable final : public Executable {
       if (precisions_[i] != Precision::kFp32) plan_low(precisions_[i], planned_.back());
     }
     pack();
+    find_input_ring();
   }
 
   std::unique_ptr<Workspace> make_workspace() const override {
@@ -344,28 +349,32 @@ class CpuExecutable final : public Executable {
 
   void run(Workspace& workspace) const override {
     float* arena = static_cast<CpuWorkspace&>(workspace).arena();
-    for (const Step& step : steps_) run_step(step, arena);
+    for (const Step& step : steps_) run_step(step, arena, false);
   }
 
-  // Rows are brought to their place just before they are needed: what has just been copied is still in the nearest
-  // cache, and what comes next is fetched while the first layer computes.
+  // Rows are brought just before they are needed, to a ring of as few as the steps allow: what has been copied is still
+  // in the nearest cache when it is read, and what comes next is fetched while the first layer computes.
   void run_from(Workspace& workspace, const float* values, const InputContract& /*size*/) const override {
     float* arena = static_cast<CpuWorkspace&>(workspace).arena();
     const Rows& in = rows_[at(net_.input)];
     int rows = 0;
     const auto bring = [&](int upto) {
+      const int ahead = upto - rows;
       for (; rows < upto; ++rows) {
+        const int next = std::min(rows + ahead, in.height - 1);
         for (int c = 0; c < in.channels; ++c) {
-          std::copy_n(values + (Index{c} * in.height + rows) * in.width, in.width,
-                      arena + in.offset + c * in.plane + rows * in.pitch);
+          const float* plane = values + Index{c} * in.height * in.width;
+          for (Index x = 0; x < in.width; x += kAlign) __builtin_prefetch(plane + Index{next} * in.width + x);
+          std::copy_n(plane + Index{rows} * in.width, in.width,
+                      arena + in.offset + c * in.plane + rows % input_ring_ * in.pitch);
         }
       }
     };
     for (const Step& step : steps_) {
-      bring(step.input_rows);
-      run_step(step, arena);
+      bring(step.input.end);
+      run_step(step, arena, true);
     }
-    bring(in.height);  // where an output is the input itself
+    if (input_ring_ == in.height) bring(in.height);  // an output may be the input itself
   }
 
   std::span<const float> output(const Workspace& workspace, std::size_t i) const override {
@@ -386,7 +395,7 @@ class CpuExecutable final : public Executable {
       std::vector<double> spent(net_.layers.size(), 0.0);
       for (const Step& step : steps_) {
         const auto start = Clock::now();
-        run_step(step, workspace.arena());
+        run_step(step, workspace.arena(), false);
         spent[at(step.layer)] += std::chrono::duration<double, std::micro>(Clock::now() - start).count();
       }
       for (std::size_t i = 0; i < spent.size(); ++i) times[i].push_back(spent[i]);
@@ -402,10 +411,11 @@ class CpuExecutable final : public Executable {
   }
 
  private:
-  void run_step(const Step& step, float* arena) const {
+  // `ring`: the network's input is a ring of rows, as run_from() makes it.
+  void run_step(const Step& step, float* arena, bool ring) const {
     const Planned& planned = planned_[at(step.layer)];
     if (planned.kernel != nullptr) {
-      planned.kernel(planned.op, arena, step.y0, step.y1);
+      planned.kernel(ring && planned.from_ring ? *planned.from_ring : planned.op, arena, step.y0, step.y1);
       return;
     }
     const float* inputs[kMaxDenseInputs];
@@ -413,6 +423,26 @@ class CpuExecutable final : public Executable {
       inputs[i] = planned.dense_inputs[i] < 0 ? nullptr : arena + planned.dense_inputs[i];
     }
     run_dense_op(net_.layers[at(step.layer)].dense, inputs, arena + planned.dense_output);
+  }
+
+  // run_from() keeps as many rows of the input as any step, and those after it, still read of what is there by then.
+  void find_input_ring() {
+    const Rows& in = rows_[at(net_.input)];
+    std::vector<int> oldest(steps_.size() + 1, in.height);
+    for (std::size_t i = steps_.size(); i-- > 0;) oldest[i] = std::min(oldest[i + 1], steps_[i].input.first);
+    int end = 0;
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      end = std::max(end, steps_[i].input.end);
+      input_ring_ = std::max(input_ring_, end - oldest[i]);
+    }
+    const auto is_input = [&](int v) { return roots_[at(v)] == net_.input; };
+    if (std::any_of(net_.outputs.begin(), net_.outputs.end(), is_input)) input_ring_ = in.height;
+    for (std::size_t i = 0; i < planned_.size(); ++i) {
+      const auto& inputs = net_.layers[i].inputs;
+      if (inputs.empty() || inputs[0] != net_.input) continue;
+      planned_[i].from_ring = planned_[i].op;
+      planned_[i].from_ring->a.ring = input_ring_;
+    }
   }
 
   void find_roots() {
@@ -424,11 +454,9 @@ class CpuExecutable final : public Executable {
     }
   }
 
-  // Border that the input planes, and images that a wide kernel reads, have beside them.
+  // Columns of zeros that the input planes, and images that a wide kernel reads, have beside them.
   struct Pads {
-    int top = 0;
     int left = 0;
-    int bottom = 0;
     int right = 0;
   };
 
@@ -446,9 +474,6 @@ class CpuExecutable final : public Executable {
       pads.left = std::max(pads.left, op.pad_left);
       pads.right =
           std::max(pads.right, beyond(in.width, out.width, op.stride_w, op.kernel_w, op.dilation_w, op.pad_left));
-      pads.top = std::max(pads.top, op.pad_top);
-      pads.bottom =
-          std::max(pads.bottom, beyond(in.height, out.height, op.stride_h, op.kernel_h, op.dilation_h, op.pad_top));
     }
   }
 
@@ -498,8 +523,8 @@ class CpuExecutable final : public Executable {
         // Whoever fills the input does so faster where rows start on a cache line.
         const Index left = rounded(pads.left, kAlign);
         rows.pitch = left + rounded(value.width + pads.right, kAlign);
-        rows.plane = (pads.top + value.height + pads.bottom) * rows.pitch;
-        starts[v] = pads.top * rows.pitch + left;
+        rows.plane = value.height * rows.pitch;
+        starts[v] = left;
         size = rows.plane * value.channels;
       } else if (value.layout == Layout::kDense || value.height * value.width == 1) {
         rows.plane = 1;
@@ -904,6 +929,7 @@ class CpuExecutable final : public Executable {
   Floats weights_;
   Index zeros_ = 0;
   Index scratch_ = 0;
+  int input_ring_ = 1;
   Index arena_floats_ = 0;
   Index margin_ = 0;
 };
