@@ -96,12 +96,15 @@ class Network(nn.Module):
         document["contract"].pop("qualified", None)
         document["contract"].pop("source_sha256", None)
         for golden in document["goldens"]:
-            pixels = self.goldens[golden["pixels"]]
-            tensors[golden["pixels"]] = pixels
+            pixels = tensors[golden["pixels"]] = self.goldens[golden["pixels"]]
+            block = self.contract["input"]["height"] // len(pixels)  # a pixel may stand for a square of equal ones
+            pixels = pixels.repeat(block, 0).repeat(block, 1)
             with torch.no_grad():
                 outputs = self(to_values(pixels[None], self.contract).to(next(self.parameters()).device))
             for name, stored in golden["outputs"].items():
-                tensors[stored] = outputs[name].cpu().numpy()
+                whole, old = outputs[name].cpu().numpy(), self.goldens[stored]
+                some = np.arange(old.size) * whole.size // old.size  # all, or as many as were kept
+                tensors[stored] = whole.ravel()[some].reshape(old.shape)
         write(path, document, tensors)
 
 
