@@ -31,49 +31,53 @@ struct LowTile {
 
 using LowTileKernel = void (*)(const LowTile& tile);
 
-// Activation and residual, the common ones in registers.
+// Activation and residual, the common ones in registers. Places are copied out of `t`: the compiler takes every store
+// for one that may have changed them.
 template <int R, int N>
 LIVENESS_INLINE void finish_low_tile(const LowTile& t, V (&sum)[R][N]) {
   const Operation& op = *t.op;
   const int first = t.block->first * kLanes;
-  if (t.residual != nullptr && op.residual_first) {
+  const Act act = op.act;
+  const bool rare = act != Act::kPRelu && act != Act::kClip && act != Act::kNone;
+  const bool residual_first = op.residual_first;
+  float* const out = t.out;
+  const Index out_step = t.out_step;
+  const float* const residual = t.residual;
+  const Index residual_step = t.residual_step;
+  const auto add_residual = [&] {
+    const float* from = residual;
     LIVENESS_UNROLL for (int m = 0; m < R; ++m) {
-      LIVENESS_UNROLL for (int n = 0; n < N; ++n) {
-        sum[m][n] = sum[m][n] + load(t.residual + m * t.residual_step + n * kLanes);
-      }
+      LIVENESS_UNROLL for (int n = 0; n < N; ++n) sum[m][n] = sum[m][n] + load(from + n * kLanes);
+      from += residual_step;
     }
-  }
-  if (op.act == Act::kPRelu) {
+  };
+  if (residual != nullptr && residual_first) add_residual();
+  if (act == Act::kPRelu) {
     LIVENESS_UNROLL for (int n = 0; n < N; ++n) {
       const V slope = load(op.slope + first + n * kLanes);
       LIVENESS_UNROLL for (int m = 0; m < R; ++m) sum[m][n] = prelu(sum[m][n], slope);
     }
-  } else if (op.act == Act::kClip) {
+  } else if (act == Act::kClip) {
     const V low = splat(op.act_a);
     const V high = splat(op.act_b);
     LIVENESS_UNROLL for (int m = 0; m < R; ++m) {
       LIVENESS_UNROLL for (int n = 0; n < N; ++n) sum[m][n] = clip(sum[m][n], low, high);
     }
   }
-  const bool rare = op.act != Act::kPRelu && op.act != Act::kClip && op.act != Act::kNone;
-  const bool add = t.residual != nullptr && !op.residual_first;
-  if (add && !rare) {
-    LIVENESS_UNROLL for (int m = 0; m < R; ++m) {
-      LIVENESS_UNROLL for (int n = 0; n < N; ++n) {
-        sum[m][n] = sum[m][n] + load(t.residual + m * t.residual_step + n * kLanes);
-      }
-    }
-  }
+  const bool add = residual != nullptr && !residual_first;
+  if (add && !rare) add_residual();
+  float* to = out;
   LIVENESS_UNROLL for (int m = 0; m < R; ++m) {
-    LIVENESS_UNROLL for (int n = 0; n < N; ++n) store(t.out + m * t.out_step + n * kLanes, sum[m][n]);
+    LIVENESS_UNROLL for (int n = 0; n < N; ++n) store(to + n * kLanes, sum[m][n]);
+    to += out_step;
   }
   if (!rare) return;
   for (int m = 0; m < R; ++m) {
     for (int n = 0; n < N; ++n) {
-      float* to = t.out + m * t.out_step + n * kLanes;
-      V y = activate_any(op, load(to));
-      if (add) y = y + load(t.residual + m * t.residual_step + n * kLanes);
-      store(to, y);
+      float* place = out + m * out_step + n * kLanes;
+      V y = activate_any(op, load(place));
+      if (add) y = y + load(residual + m * residual_step + n * kLanes);
+      store(place, y);
     }
   }
 }
@@ -100,15 +104,23 @@ void low_tile(const LowTile& t) {
     constexpr int kPointers = (R + 2) / 3;
     const Unit* p[kPointers];
     LIVENESS_UNROLL for (int g = 0; g < kPointers; ++g) p[g] = a + 3 * g * step;
-    for (int k = op.depth; k > 0; --k) {
+    const auto multiply = [&](int k) {
       Int wv[N];
-      LIVENESS_UNROLL for (int n = 0; n < N; ++n) wv[n] = load_units(w + n * kLanes);
-      w += N * kLanes;
+      LIVENESS_UNROLL for (int n = 0; n < N; ++n) wv[n] = load_units(w + (k * N + n) * kLanes);
       LIVENESS_UNROLL for (int m = 0; m < R; ++m) {
-        const Int x = splat_unit(p[m / 3] + (m % 3) * step);
+        const Int x = splat_unit(p[m / 3] + (m % 3) * step + k);
         LIVENESS_UNROLL for (int n = 0; n < N; ++n) sum[m][n] = Dot::add(sum[m][n], x, wv[n]);
       }
-      LIVENESS_UNROLL for (int g = 0; g < kPointers; ++g)++ p[g];
+    };
+    constexpr int kTogether = 2;  // a turn of one unit is too short to hide its counting
+    for (int k = op.depth; k >= kTogether; k -= kTogether) {
+      LIVENESS_UNROLL for (int i = 0; i < kTogether; ++i) multiply(i);
+      w += kTogether * N * kLanes;
+      LIVENESS_UNROLL for (int g = 0; g < kPointers; ++g) p[g] += kTogether;
+    }
+    if (op.depth % kTogether != 0) {
+      multiply(0);
+      w += N * kLanes;
     }
   }
   if constexpr (Dot::kWhole) {
@@ -277,6 +289,10 @@ void conv_whole(const Operation& op, float* arena, int y0, int y1) {
 
 // Pixels as pairs of bfloat16; an odd channel's neighbour has weight 0.
 LIVENESS_INLINE void round_pixels(const float* from, Index stride, int channels, int pixels, Unit* to, int units) {
+  if (stride == channels && 2 * units == channels) {  // no gaps: one long pixel
+    channels *= pixels;
+    pixels = 1;
+  }
   for (int x = 0; x < pixels; ++x) {
     Unit* line = to + static_cast<Index>(x) * units;
     int c = 0;
