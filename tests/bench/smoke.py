@@ -45,7 +45,7 @@ def main(build: str) -> int:
         for row in rows:
             check_row(row)
         names = {row["name"] for row in rows}
-        wanted = {f"engine/{SUBJECT}/batch16"} | ({f"engine/{SUBJECT}/fp32"} if run.venv_python() else set())
+        wanted = {f"engine/{SUBJECT}/batch16", f"engine/{SUBJECT}/int8"} | ({f"engine/{SUBJECT}/fp32"} if run.venv_python() else set())
         assert wanted <= names, f"missing {wanted - names}"
         assert all(name in done.stdout for name in names), done.stdout
 
