@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -57,8 +58,8 @@ class Tally:
     """What a number of visitors saw."""
 
     visitors: int
-    wanted: int = 0
-    """Frames that were due."""
+    due: int
+    """Frames that visitors wanted to send."""
     trips: list[float] = field(default_factory=list)
     """Seconds from frame to answer, one an answer."""
     faces: int = 0
@@ -70,7 +71,7 @@ class Tally:
 
     @property
     def held(self) -> bool:
-        return self.lost == 0 and len(self.trips) >= ANSWERED * self.wanted and self.after(95) <= SOON
+        return self.lost == 0 and len(self.trips) >= ANSWERED * self.due and self.after(95) <= SOON
 
 
 async def visit(ws: ClientConnection, pictures: list[bytes], begin: float, seconds: float, fps: float, tally: Tally) -> None:
@@ -78,23 +79,20 @@ async def visit(ws: ClientConnection, pictures: list[bytes], begin: float, secon
     turn = 0
     try:
         while turn < round(seconds * fps):
-            due = begin + turn / fps
-            if (wait := due - perf_counter()) > 0:
+            if (wait := begin + turn / fps - perf_counter()) > 0:
                 await asyncio.sleep(wait)
             sent = perf_counter()
             await ws.send(pictures[turn % len(pictures)])
             answer: dict[str, Any] = json.loads(await ws.recv())
             tally.trips.append(perf_counter() - sent)
             tally.faces += bool(answer.get("faces"))
-            late = int((perf_counter() - begin) * fps) - turn
-            tally.wanted += max(1, late)
-            turn += max(1, late + (late > 0))
+            turn = max(turn + 1, ceil((perf_counter() - begin) * fps))
     except ConnectionClosed:
         tally.lost += 1
 
 
 async def step(url: str, visitors: int, pictures: list[bytes], seconds: float, fps: float) -> Tally:
-    tally = Tally(visitors)
+    tally = Tally(visitors, visitors * round(seconds * fps))
     address = url.replace("http", "ws", 1) + "/stream"
     opened = [await connect(address, additional_headers={"Origin": url}, compression=None) for _ in range(visitors)]
     for ws in opened:
@@ -116,7 +114,7 @@ async def climb(url: str, args: argparse.Namespace) -> int:
     for _ in range(args.steps):
         tally = await step(url, visitors, pictures, args.seconds, args.fps)
         print(
-            f"{visitors:8d}  {len(tally.trips) / args.seconds:17.0f}  {len(tally.trips) / max(1, tally.wanted):12.1%}"
+            f"{visitors:8d}  {len(tally.trips) / args.seconds:17.0f}  {len(tally.trips) / tally.due:12.1%}"
             f"  {tally.faces / max(1, len(tally.trips)):11.1%}"
             f"  {1000 * tally.after(50):6.1f}  {1000 * tally.after(95):6.1f}  {1000 * tally.after(99):6.1f}"
             f"  {'yes' if tally.held else 'no'}",

@@ -79,7 +79,7 @@ def decode(data: bytes, limits: Limits) -> Pixels:
             # Hundreds of scans of a progressive JPEG fit into few bytes, and each costs a pass over the whole picture.
             if "progressive" in picture.info:
                 raise Refused("not_baseline", "A frame is a progressive JPEG: send baseline JPEG.", 1003)
-            return np.asarray(picture.convert("RGB"))
+            return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
         raise Refused("not_jpeg", "A frame is no whole JPEG picture.", 1003) from e
 

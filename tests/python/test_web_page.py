@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import clip
+import numpy as np
 import pytest
 import web
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
@@ -176,6 +177,19 @@ def test_a_video_file(playwright: Playwright, address: str, film: Path) -> None:
         )
         expect(page.locator("#stage")).to_have_attribute("data-source", "video")
         expect(page.locator("#score")).to_have_text(re.compile(r"\d\.\d\d"), timeout=20_000)
+        assert wrong == []
+
+
+def test_a_hint(playwright: Playwright, address: str, tmp_path: Path) -> None:
+    far = np.full((480, 640, 3), 128, np.uint8)
+    far[160:320, 220:420] = clip.portrait()[::3, ::3][:, 7:207]
+    (tmp_path / "far.jpeg").write_bytes(clip.jpeg(far))
+    with visit(playwright, address) as (page, wrong):
+        page.locator("#file").set_input_files(tmp_path / "far.jpeg")
+        expect(page.locator("#hint")).to_have_text("Move closer", timeout=20_000)
+        expect(page.locator("#card")).to_have_attribute("data-verdict", "UNCERTAIN")
+        expect(page.get_by_role("list", name="Reasons")).to_contain_text("too small")
+        shot(page, "hint")
         assert wrong == []
 
 

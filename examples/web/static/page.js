@@ -73,6 +73,7 @@ function begin(source, path) {
   $("stage").dataset.source = source;
   $("start").hidden = $("problem").hidden = true;
   $("stop").hidden = false;
+  if (document.activeElement === $("camera")) $("stop").focus();
   $("camera").hidden = source === "camera";
   $("still").hidden = source !== "picture";
   video.hidden = source === "picture";
@@ -92,7 +93,9 @@ function stop() {
   video.removeAttribute("src");
   video.load();
   $("stage").dataset.source = "none";
+  $("stage").style.aspectRatio = "";
   $("start").hidden = $("camera").hidden = false;
+  if (document.activeElement === $("stop")) $("camera").focus();
   $("stop").hidden = $("hint").hidden = $("reasons").hidden = true;
   for (const id of ["score", "latency", "rate", "dropped"]) $(id).textContent = "–";
   show("NONE");
@@ -208,7 +211,9 @@ function receive(message) {
   $("dropped").textContent = String(message.dropped.replaced + message.dropped.too_fast + run.skipped);
   if (message.type !== "result") return;
 
-  const verdict = message.verdict === "UNCERTAIN" && !message.decided ? "CHECKING" : message.verdict;
+  // A face is followed from its second frame on: at the start "no face" means little.
+  const early = message.verdict === "NO_FACE" && run.points.length < 3 && !run.picture;
+  const verdict = early || (message.verdict === "UNCERTAIN" && !message.decided) ? "CHECKING" : message.verdict;
   show(verdict);
   const said = message.reasons.map((reason) => reason.text).join("\n");
   if ($("reasons").dataset.said !== said) {
@@ -221,7 +226,7 @@ function receive(message) {
   }
   $("reasons").hidden = message.reasons.length === 0;
   if ($("hint").textContent !== message.hint) $("hint").textContent = message.hint;
-  $("hint").hidden = message.hint === "";
+  $("hint").hidden = message.hint === "" || early;
 
   run.answers = [...run.answers.filter((t) => now - t < 2000), now];
   run.trips = [...run.trips, trip].slice(-9);
@@ -232,10 +237,8 @@ function receive(message) {
   const span = now - run.answers[0];
   $("rate").textContent = span > 500 ? ((run.answers.length - 1) * 1000 / span).toFixed(1) : "–";
   run.points.push({ time: now, score: message.score, threshold: message.threshold, verdict });
-  if (run.picture) {
-    $("rate").textContent = "–";
-    message.hint === "One moment" && ($("hint").hidden = true);
-  }
+  if (run.picture) $("rate").textContent = "–";
+  $("stage").style.aspectRatio = `${message.picture.width} / ${message.picture.height}`;
   run.last = message;
   draw();
 }
