@@ -197,26 +197,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if unused := networks.unused_keys(config):
             log.warning("not used by this server: %s", ", ".join(unused))
         shared = networks.load(config)
-    except liveness.LivenessError as e:
+        listening = listen_on(args.host, args.port)
+        host, port = listening.getsockname()[:2]
+        scheme = "http" if args.tls_cert is None else "https"
+        own = [] if host in ("0.0.0.0", "::") else [f"[{args.host}]" if ":" in args.host else args.host]
+        origins = [origin_of(scheme, name, port) for name in dict.fromkeys([*own, "127.0.0.1", "localhost"])]
+        settings = uvicorn.Config(
+            create_app(shared, limits, origins + args.origin, args.workers),
+            ssl_certfile=args.tls_cert,
+            ssl_keyfile=args.tls_key,
+            ws="websockets-sansio",
+            # Messages up to the limit are refused by create_app() with a word why; far longer ones by closing with 1009.
+            ws_max_size=2 * limits.message_bytes,
+            ws_per_message_deflate=False,  # JPEG does not shrink, and a small message could unfold into a large one
+            limit_concurrency=limits.visitors + 64,
+            access_log=False,
+            server_header=False,
+        )
+        settings.load()  # reads the certificate
+    except (liveness.LivenessError, OSError) as e:
         print(f"{parser.prog}: {e}", file=sys.stderr)
         return 1
-    scheme = "http" if args.tls_cert is None else "https"
-    listening = socket_of(args.host, args.port)
-    port = listening.getsockname()[1]
-    hosts = dict.fromkeys([f"[{args.host}]" if ":" in args.host else args.host, "localhost", "127.0.0.1"])
-    origins = [origin_of(scheme, host, port) for host in hosts] + args.origin
-    settings = uvicorn.Config(
-        create_app(shared, limits, origins, args.workers),
-        ssl_certfile=args.tls_cert,
-        ssl_keyfile=args.tls_key,
-        ws="websockets-sansio",
-        # Messages up to the limit are refused by create_app() with a word why; far longer ones by closing with 1009.
-        ws_max_size=2 * limits.message_bytes,
-        ws_per_message_deflate=False,  # JPEG does not shrink, and a small message could unfold into a large one
-        limit_concurrency=limits.visitors + 64,
-        access_log=False,
-        server_header=False,
-    )
     print(f"{' + '.join(shared.names)} at {origins[0]}/", flush=True)
     uvicorn.Server(settings).run([listening])
     return 0
@@ -227,10 +228,12 @@ def origin_of(scheme: str, host: str, port: int) -> str:
     return f"{scheme}://{host}" if port == {"http": 80, "https": 443}[scheme] else f"{scheme}://{host}:{port}"
 
 
-def socket_of(host: str, port: int) -> socket.socket:
+def listen_on(host: str, port: int) -> socket.socket:
     """Bound before the page's own origin is worked out: port 0 becomes a number here."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as e:
+        raise OSError(f"{host} port {port}: {e.strerror or e}") from e
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import socket
 import threading
 import time
 import weakref
@@ -303,6 +304,11 @@ def test_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str], monke
     monkeypatch.delenv("LIVENESS_MODEL_PATH", raising=False)
     assert server.main([]) == 1
     assert "name the networks in --config" in capsys.readouterr().err
+    file.write_text(web.TINY_CONFIG)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert server.main(["--config", str(file), "--port", str(taken.getsockname()[1])]) == 1
+    assert "127.0.0.1 port" in capsys.readouterr().err
+    assert server.main(["--config", str(file), "--port", "0", "--tls-cert", "none", "--tls-key", "none"]) == 1
     for wrong in (["--fps", "0"], ["--visitors", "-1"], ["--tls-cert", "x"]):
         with pytest.raises(SystemExit):
             server.main(wrong)
