@@ -15,7 +15,6 @@ import web
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-MODELS = Path(os.environ.get("LIVENESS_MODELS", Path(__file__).parents[3] / "shared" / "models"))
 OUT = Path(__file__).parents[2] / "out" / "web"  # git-ignored
 LIVE_SECONDS, ATTACK_SECONDS = 5, 6
 
@@ -23,9 +22,7 @@ LIVE_SECONDS, ATTACK_SECONDS = 5, 6
 def missing() -> str:
     if CHROMIUM is None:
         return "no chromium (Debian package chromium)"
-    if not (MODELS / "yunet_s_320_320.onnx").exists() and not (web.TREE / "models" / "pad_default.safetensors").exists():
-        return f"no networks in {MODELS}"
-    return ""
+    return web.missing_networks()
 
 
 if missing() and os.environ.get("LIVENESS_REQUIRE_MODELS") is None:
@@ -40,8 +37,14 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with web.running() as url:
+def config(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The published networks, whatever the project's own say today: this is a test of the page."""
+    return str(web.published_networks(tmp_path_factory.mktemp("networks")))
+
+
+@pytest.fixture(scope="module")
+def address(config: str) -> Iterator[str]:
+    with web.running("--config", config) as url:
         yield url
 
 
@@ -225,8 +228,8 @@ def test_the_page_is_not_secure(playwright: Playwright, address: str) -> None:
         expect_problem(page, "insecure", "The camera needs a secure page")
 
 
-def test_the_server_is_full_then_gone(playwright: Playwright, film: Path) -> None:
-    with web.running("--visitors", "1") as url, visit(playwright, url, *camera_of(film)) as (page, _):
+def test_the_server_is_full_then_gone(playwright: Playwright, config: str, film: Path) -> None:
+    with web.running("--config", config, "--visitors", "1") as url, visit(playwright, url, *camera_of(film)) as (page, _):
         use_camera(page)
         expect(page.locator("#models")).to_contain_text("Networks", timeout=20_000)
         other = page.context.new_page()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import liveness
 from conftest import TINY
 
 TREE = Path(__file__).parents[2]
@@ -21,6 +22,31 @@ decision: {{min_frames: 3, min_seconds: 0}}
 accuracy:
   {{min_face_pixels: 0, min_sharpness: 0, min_luminance: 0, max_overexposed: 1, max_outside: 1, max_yaw: 180, max_pitch: 180}}
 """
+
+
+MODELS = Path(os.environ.get("LIVENESS_MODELS", TREE.parent / "shared" / "models"))
+PUBLISHED = {  # package: file
+    "minifasnet_v2_80": "minifasnet_v2_80_scale2.7.onnx",
+    "minifasnet_v1se_80": "minifasnet_v1se_80_scale4.0.onnx",
+    "yunet_320": "yunet_s_320_320.onnx",
+}
+
+
+def missing_networks() -> str:
+    """Why published_networks() cannot be; empty where it can."""
+    absent = [file for file in PUBLISHED.values() if not (MODELS / file).is_file()]
+    return f"no {', '.join(absent)} in {MODELS}" if absent else ""
+
+
+def published_networks(folder: Path) -> Path:
+    """Packages of the third-party networks, and a configuration that names them."""
+    for package, file in PUBLISHED.items():
+        contract = TREE / "models" / "contracts" / f"{package}.yaml"
+        liveness.convert(MODELS / file, contract, folder / f"{package}.safetensors")
+    *pad, detector = (f"{package}.safetensors" for package in PUBLISHED)
+    config = folder / "published.yaml"
+    config.write_text(f"models: {{pad: [{', '.join(pad)}], detector: {detector}}}")
+    return config
 
 
 _servers: dict[str, subprocess.Popen[str]] = {}

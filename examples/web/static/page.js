@@ -99,6 +99,7 @@ function stop() {
   $("stop").hidden = $("hint").hidden = $("reasons").hidden = true;
   for (const id of ["score", "latency", "rate", "dropped"]) $(id).textContent = "–";
   show("NONE");
+  draw();
 }
 
 // ---- sources
@@ -107,16 +108,18 @@ async function useCamera() {
   if (!window.isSecureContext) return problem("insecure");
   if (!navigator.mediaDevices?.getUserMedia) return problem("unsupported");
   $("camera").disabled = true;
+  let mine = null;
   try {
     const stream = await navigator.mediaDevices.getUserMedia({
       audio: false, video: { facingMode: "user", width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } },
     });
-    const mine = begin("camera", "stream");
+    mine = begin("camera", "stream");
     stream.getVideoTracks()[0].onended = () => mine === run && problem("NotReadableError");
     video.srcObject = stream;
     await video.play();
     nextFrame(mine);
   } catch (error) {
+    if (mine !== null && mine !== run) return; // something else ended it, and has said why
     problem(error.name in PROBLEMS ? error.name : "NotReadableError");
   } finally {
     $("camera").disabled = false;
