@@ -1149,7 +1149,7 @@ typedef struct liveness_verifier_options_t {
   float shared;              /* default 0.1; 0 to 1: part of the scores' variance that a presentation does not change */
   int32_t min_frames;        /* default 5: scores that LIVE takes at least */
   float min_seconds;         /* default 0.5: time that LIVE takes at least */
-  float max_seconds;         /* default 8: time after which an open test is UNCERTAIN */
+  float max_seconds;         /* default 8: time with a face after which an open test is UNCERTAIN */
   int32_t smoothing_window;  /* default 5; 1 to 15 scores; 1: no smoothing */
   float smoothing_spike;     /* default 3: log-odds above the median of the window from which a score is cut back */
   float smoothing_spread;    /* default 2: deviation of the log-odds at which a score counts half */
@@ -1161,6 +1161,20 @@ typedef struct liveness_verifier_options_t {
                                                   not used. */
   const liveness_tracker_options_t* tracking;  /* default NULL: defaults. Its detect_every is not used. */
   const liveness_pace_t* pace;                 /* default NULL: defaults */
+  float adaptive_per_step;  /* default 0.5; 0 to 10: raise in log-odds for every halving of light, sharpness or size */
+  float adaptive_luminance; /* default 90: references below which that begins: grey level of the face, */
+  float adaptive_sharpness; /* default 60: sharpness as in liveness_quality_t, */
+  float adaptive_face_pixels; /* default 96: shorter side of the face */
+  float adaptive_deviations;  /* default 3; 0 to 10: so many below the mean of the stream's bona fide scores */
+  int32_t adaptive_memory;    /* default 200; 10 to 100000: scores that it learns from */
+  float adaptive_max_speed;   /* default 0.5; greater than 0: log-odds a second */
+  float cues_least_turn;      /* default 0.12; 0.01 to 1: change of shape of eyes and mouth that counts as a turn */
+  float cues_flat;  /* default 0.03; 0 to 1: nose off the plane, in eye distances, up to which the motion is flat */
+  float cues_still; /* default 0.6; 0 to 255: mean difference in grey levels up to which nothing lives in a face */
+  float cues_least_move; /* default 0.1; 0 to 100: way, in face sizes, before a face can be frozen */
+  float cues_flicker;    /* default 2; 0 to 255: mean size of alternating swings, grey levels */
+  int32_t cues_frames;   /* default 24; 8 to 64: over which swings and stillness are watched */
+  int32_t reserved2;     /* 0 */
 } liveness_verifier_options_t;
 
 /* Defaults. `size`: sizeof(liveness_verifier_options_t). Cannot fail. */
@@ -1171,6 +1185,13 @@ LIVENESS_API void liveness_verifier_options_init(liveness_verifier_options_t* op
 LIVENESS_CHECKED liveness_status_t liveness_verifier_create(liveness_model_t* const* models, size_t count,
                                                             const liveness_model_t* detector,
                                                             const liveness_verifier_options_t* options,
+                                                            liveness_verifier_t** verifier) LIVENESS_NOEXCEPT;
+
+/* Loads the models and the detector that the configuration names and makes of them what decides on one stream;
+ * `profiler` may be NULL. As liveness_config_predictor() and liveness_verifier_create(), and CONFIG_INVALID where no
+ * detector is named, UNSUPPORTED where `pipeline.tracker` is flow, csrt or kcf: C programs have no followers. */
+LIVENESS_CHECKED liveness_status_t liveness_config_verifier(const liveness_config_t* config,
+                                                            liveness_profiler_t* profiler,
                                                             liveness_verifier_t** verifier) LIVENESS_NOEXCEPT;
 
 /* `verifier` may be NULL. Ends the asynchronous mode; not to be called from its callback. */
@@ -1289,7 +1310,8 @@ LIVENESS_CHECKED liveness_status_t liveness_verifier_pace(const liveness_verifie
 LIVENESS_CHECKED liveness_status_t liveness_verifier_set_pace(liveness_verifier_t* verifier,
                                                               const liveness_pace_t* pace) LIVENESS_NOEXCEPT;
 
-/* Every track ends without an event; ids go on counting. INVALID_STATE (asynchronous mode). */
+/* Every track ends without an event, and the next frame may have any time (a clock that jumped ahead and came back
+ * would have every frame refused otherwise); ids go on counting. INVALID_STATE (asynchronous mode). */
 LIVENESS_CHECKED liveness_status_t liveness_verifier_reset(liveness_verifier_t* verifier) LIVENESS_NOEXCEPT;
 
 /* ---- ROI ---- */

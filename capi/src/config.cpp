@@ -69,6 +69,16 @@ liveness_status_t liveness_config_predictor(const liveness_config_t* config, liv
   });
 }
 
+liveness_status_t liveness_config_verifier(const liveness_config_t* config, liveness_profiler_t* profiler,
+                                           liveness_verifier_t** verifier) noexcept {
+  return guard([&] {
+    const auto& c = deref(config, "config");
+    auto& out = deref(verifier, "verifier");
+    const auto shared = profiler == nullptr ? nullptr : profiler->profiler;
+    out = new liveness_verifier_t{shared, c.config.verifier(shared.get())};
+  });
+}
+
 liveness_status_t liveness_config_governor(const liveness_config_t* config, liveness_governor_t** governor) noexcept {
   return guard([&] {
     const auto& c = deref(config, "config");

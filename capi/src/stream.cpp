@@ -30,7 +30,7 @@ static_assert(kEventKindCount == 11, "a new kind of event needs its number in li
 static_assert(sizeof(void*) != 8 ||
               (sizeof(liveness_tracker_options_t) == 80 && offsetof(liveness_tracker_options_t, detection) == 72));
 static_assert(sizeof(void*) != 8 ||
-              (sizeof(liveness_verifier_options_t) == 112 && offsetof(liveness_verifier_options_t, pace) == 104));
+              (sizeof(liveness_verifier_options_t) == 168 && offsetof(liveness_verifier_options_t, reserved2) == 164));
 static_assert(sizeof(liveness_track_t) == 136 && offsetof(liveness_track_t, id) == 128);
 static_assert(sizeof(liveness_pace_t) == 16 && sizeof(liveness_event_t) == 32);
 static_assert(sizeof(liveness_update_summary_t) == 72 && offsetof(liveness_update_summary_t, total_ms) == 64);
@@ -118,12 +118,26 @@ liveness_verifier_options_t default_verifier_options() noexcept {
   c.adaptive = d.adaptive.enabled ? 1 : 0;
   c.adaptive_max_raise = d.adaptive.max_raise;
   c.cues = d.cues.enabled ? 1 : 0;
+  c.adaptive_per_step = d.adaptive.per_step;
+  c.adaptive_luminance = d.adaptive.luminance;
+  c.adaptive_sharpness = d.adaptive.sharpness;
+  c.adaptive_face_pixels = d.adaptive.face_pixels;
+  c.adaptive_deviations = d.adaptive.deviations;
+  c.adaptive_memory = d.adaptive.memory;
+  c.adaptive_max_speed = d.adaptive.max_speed;
+  c.cues_least_turn = d.cues.least_turn;
+  c.cues_flat = d.cues.flat;
+  c.cues_still = d.cues.still;
+  c.cues_least_move = d.cues.least_move;
+  c.cues_flicker = d.cues.flicker;
+  c.cues_frames = d.cues.frames;
   return c;
 }
 
 Verifier::Options from_c(const liveness_verifier_options_t& c, const liveness_predictor_options_t& scoring,
                          std::size_t models) {
   if (c.reserved != 0) fail(Status::kInvalidArgument, "options.reserved is not 0");
+  if (c.reserved2 != 0) fail(Status::kInvalidArgument, "options.reserved2 is not 0");
   Verifier::Options o;
   o.scoring = from_c(scoring, models);
   o.tracking = from_c(c.tracking);
@@ -142,9 +156,11 @@ Verifier::Options from_c(const liveness_verifier_options_t& c, const liveness_pr
   o.smoothing.window = c.smoothing_window;
   o.smoothing.spike = c.smoothing_spike;
   o.smoothing.spread = c.smoothing_spread;
-  o.adaptive.enabled = c.adaptive != 0;
-  o.adaptive.max_raise = c.adaptive_max_raise;
-  o.cues.enabled = c.cues != 0;
+  o.adaptive = {c.adaptive != 0,       c.adaptive_max_raise, c.adaptive_per_step,
+                c.adaptive_luminance,  c.adaptive_sharpness, c.adaptive_face_pixels,
+                c.adaptive_deviations, c.adaptive_memory,    c.adaptive_max_speed};
+  o.cues = {c.cues != 0,       c.cues_least_turn, c.cues_flat,  c.cues_still,
+            c.cues_least_move, c.cues_flicker,    c.cues_frames};
   o.all_faces = c.all_faces != 0;
   o.early_exit = c.early_exit != 0;
   o.rescore_every = c.rescore_every;

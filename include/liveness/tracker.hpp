@@ -119,7 +119,7 @@ class FaceTracker {
   /// or a time that is not finite or runs backwards, and is then unchanged.
   const Update& update(const ImageView& image, double seconds);
 
-  /// Every track ends; ids go on counting.
+  /// Every track ends, and the next frame may have any time; ids go on counting.
   void reset();
 
   /// 1..300, from the next frame on; throws Error(kInvalidArgument).

@@ -174,7 +174,8 @@ class Verifier {
   /// From the next frame on. Throws Error(kInvalidArgument) naming the value out of range.
   void set_pace(const Pace& pace);
 
-  /// Every track ends without an event; ids go on counting. Not in asynchronous mode (Error(kInvalidState)).
+  /// Every track ends without an event, and the next frame may have any time (a clock that jumped ahead and came back
+  /// would have every frame refused otherwise); ids go on counting. Not in asynchronous mode (Error(kInvalidState)).
   void reset();
 
   /// How the adaptive threshold moved, oldest first. Not while push() runs.

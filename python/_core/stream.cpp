@@ -58,9 +58,18 @@ Verifier::Options verifier_options(const py::dict& d, const py::dict& scoring, c
   o.decision.max_seconds = d["max_seconds"].cast<float>();
   o.smoothing = {d["smoothing_window"].cast<int>(), d["smoothing_spike"].cast<float>(),
                  d["smoothing_spread"].cast<float>()};
-  o.adaptive.enabled = d["adaptive"].cast<bool>();
-  o.adaptive.max_raise = d["adaptive_max_raise"].cast<float>();
-  o.cues.enabled = d["cues"].cast<bool>();
+  o.adaptive = {d["adaptive"].cast<bool>(),
+                d["adaptive_max_raise"].cast<float>(),
+                d["adaptive_per_step"].cast<float>(),
+                d["adaptive_luminance"].cast<float>(),
+                d["adaptive_sharpness"].cast<float>(),
+                d["adaptive_face_pixels"].cast<float>(),
+                d["adaptive_deviations"].cast<float>(),
+                d["adaptive_memory"].cast<int>(),
+                d["adaptive_max_speed"].cast<float>()};
+  o.cues = {d["cues"].cast<bool>(),        d["cues_least_turn"].cast<float>(), d["cues_flat"].cast<float>(),
+            d["cues_still"].cast<float>(), d["cues_least_move"].cast<float>(), d["cues_flicker"].cast<float>(),
+            d["cues_frames"].cast<int>()};
   o.all_faces = d["all_faces"].cast<bool>();
   o.early_exit = d["early_exit"].cast<bool>();
   o.rescore_every = d["rescore_every"].cast<int>();

@@ -1,5 +1,4 @@
 // A camera, a video or a folder of pictures as one stream: verdicts as they fall, and what they cost.
-#include <dlfcn.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -15,15 +15,18 @@
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <opencv2/imgproc.hpp>
 #include <opencv2/videoio.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <vector>
 
+#include "camera.hpp"
 #include "configured.hpp"
 #include "draw.hpp"
 #include "inputs.hpp"
@@ -31,6 +34,7 @@
 #include "liveness/verifier.hpp"
 #include "metrics.hpp"
 #include "models.hpp"
+#include "module.hpp"
 #include "record.hpp"
 #include "verbs.hpp"
 
@@ -48,6 +52,7 @@ struct Options {
   ConfigFlags config;
   std::vector<std::string> models;
   std::string detector;
+  std::string tracker;
   bool show = false;
   bool real_time = false;
   bool until_decided = false;
@@ -64,76 +69,6 @@ double seconds_since(Clock::time_point start) {
 }
 
 // ---- frames
-
-// What the source says of itself beside its frames.
-struct Notice {
-  std::string_view kind;
-  std::string text;
-};
-
-// A camera that may be unplugged and come back.
-class Camera {
- public:
-  Camera(int number, const Governor::Options& wish) : number_(number), wish_(wish.best) {}
-
-  // False where there is no frame now; `notice` says what changed.
-  bool next(cv::Mat& image, std::optional<Notice>& notice) {
-    if (!capture_.isOpened() && !open()) {
-      if (!lost_) notice = Notice{"camera_lost", fmt::format("camera:{} cannot be opened; trying on", number_)};
-      lost_ = true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(250));
-      return false;
-    }
-    bool got = false;
-    try {
-      got = capture_.read(image) && !image.empty();
-    } catch (const cv::Exception&) {
-    }
-    if (!got && ++failures_ < 5) {
-      notice = Notice{"bad_frame", "the camera gave a frame without a size"};
-      return false;
-    }
-    if (!got) {
-      capture_.release();
-      failures_ = 0;
-      return false;
-    }
-    failures_ = 0;
-    if (lost_) notice = Notice{"camera_back", fmt::format("camera:{} gives frames again", number_)};
-    lost_ = false;
-    return true;
-  }
-
-  void ask(const Workload& w) {
-    if (w.capture.width == wish_.capture.width && w.capture_fps == wish_.capture_fps) return;
-    wish_ = w;
-    apply();
-  }
-  // Whether it could be opened at all.
-  bool open() {
-    try {
-      if (!capture_.open(number_)) return false;
-      apply();
-    } catch (const cv::Exception&) {
-      return false;
-    }
-    return true;
-  }
-  [[nodiscard]] double fps() { return capture_.get(cv::CAP_PROP_FPS); }
-
- private:
-  void apply() {
-    if (wish_.capture.width > 0) capture_.set(cv::CAP_PROP_FRAME_WIDTH, wish_.capture.width);
-    if (wish_.capture.height > 0) capture_.set(cv::CAP_PROP_FRAME_HEIGHT, wish_.capture.height);
-    if (wish_.capture_fps > 0) capture_.set(cv::CAP_PROP_FPS, wish_.capture_fps);
-  }
-
-  int number_;
-  Workload wish_;
-  cv::VideoCapture capture_;
-  int failures_ = 0;
-  bool lost_ = false;
-};
 
 // camera:N or /dev/videoN.
 std::optional<int> camera_number(std::string_view input) {
@@ -158,20 +93,12 @@ class Window {
       fmt::print(stderr, "liveness: --show: there is no display here (DISPLAY is not set); going on without\n");
       return;
     }
-    std::error_code failed;
-    const auto folder = std::filesystem::read_symlink("/proc/self/exe", failed).parent_path();
-#ifdef LIVENESS_WINDOW_DIR
-    for (const auto& file : {folder / "liveness_window.so", folder / ".." / LIVENESS_WINDOW_DIR / "liveness_window.so"})
-      if (void* module = show_ == nullptr ? dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr)
-        show_ = reinterpret_cast<Show>(dlsym(module, "liveness_window_show"));
-#endif
+    show_ = from_module<Show>("liveness_window", "liveness_window_show");
     if (show_ == nullptr)
       fmt::print(stderr, "liveness: --show: the window module is not installed (OpenCV without highgui?)\n");
   }
 
-  [[nodiscard]] bool open() const {
-    return show_ != nullptr;
-  }
+  [[nodiscard]] bool open() const { return show_ != nullptr; }
   // False where the user has closed it or pressed q or Escape.
   bool show(cv::Mat& picture) {
     const int key = show_("liveness", picture.data, picture.cols, picture.rows, picture.step);
@@ -208,16 +135,16 @@ class Log {
   void level(LogLevel level) { level_ = level; }
 
   void event(LogLevel level, const Json& fields, const std::string& text) {
-    if (json_ != nullptr) {
-      fmt::print(json_, "{}\n", line(fields));
-      std::fflush(json_);
-    }
+    if (json_ != nullptr && !write(json_, line(fields) + '\n')) complain(json_, "events");
     if (level > level_) return;
     clear();
-    std::FILE* const out = text_ != nullptr ? text_ : stderr;
-    fmt::print(out, "{:9.3f}  {}\n", fields.at("seconds").get<double>(), text);
-    std::fflush(out);
+    const std::string words = fmt::format("{:9.3f}  {}\n", fields.at("seconds").get<double>(), text);
+    if (text_ != nullptr && !write(text_, words)) complain(text_, "the log");
+    if (text_ == nullptr) write(stderr, words);
   }
+
+  // Something could not be written: a full disk, a reader that went away.
+  [[nodiscard]] bool failed() const { return failed_; }
 
   // One line on the terminal that is written over.
   void status(const std::string& text) {
@@ -233,6 +160,18 @@ class Log {
     if (opened == nullptr) throw Error(Status::kIo, fmt::format("cannot write {}", file));
     return opened;
   }
+  // Where nothing more can be written what follows goes to the terminal alone.
+  void complain(std::FILE*& file, const char* what) {
+    const std::string why = std::error_code(errno, std::generic_category()).message();
+    if (file != stdout) std::fclose(file);
+    file = nullptr;
+    failed_ = true;
+    clear();
+    write(stderr, fmt::format("liveness: {} cannot be written ({}); going on without\n", what, why));
+  }
+  static bool write(std::FILE* file, const std::string& words) {
+    return std::fwrite(words.data(), 1, words.size(), file) == words.size() && std::fflush(file) == 0;
+  }
   void clear() {
     if (shown_) fmt::print(stderr, "\r\033[K");
     shown_ = false;
@@ -241,6 +180,7 @@ class Log {
   LogLevel level_;
   bool terminal_;
   bool shown_ = false;
+  bool failed_ = false;
   std::FILE* text_ = nullptr;
   std::FILE* json_ = nullptr;
 };
@@ -282,6 +222,7 @@ class Watch {
     Chosen chosen = choose(settings_.pad, settings_.detector, settings_.loading, true);
     Verifier::Options v = settings_.stream;
     v.scoring.profiler = &profiler_;
+    v.tracking.follower = follower(v.tracking.method);
     if (!settings_.calibration.empty()) v.scoring.calibration = Calibration::load(settings_.calibration);
     verifier_.emplace(std::move(chosen.members), std::move(*chosen.detector), v);
     if (settings_.monitoring.port > 0) {
@@ -317,11 +258,26 @@ class Watch {
     Config config = o.config.load();
     if (!o.models.empty()) config.set("models.pad", joined(o.models, ","));
     if (!o.detector.empty()) config.set("models.detector", o.detector);
+    if (!o.tracker.empty()) config.set("pipeline.tracker", o.tracker);
     return config;
   }
 
+  // OpenCV's, where the method follows boxes by their pixels.
+  static std::function<std::unique_ptr<BoxFollower>()> follower(TrackMethod method) {
+    if (method == TrackMethod::kRedetect || method == TrackMethod::kNone) return nullptr;
+    const auto create = from_module<BoxFollower* (*)(int)>("liveness_followers", "liveness_followers_create");
+    if (create == nullptr) {
+      throw Error(
+          Status::kUnsupported,
+          fmt::format("tracker '{}': the module liveness_followers is not installed (an OpenCV without video and "
+                      "tracking, which is one of its contrib modules?)",
+                      to_string(method)));
+    }
+    return [create, method] { return std::unique_ptr<BoxFollower>(create(static_cast<int>(method))); };
+  }
+
   void run_camera() {
-    Camera camera(*camera_, settings_.governor);
+    Camera camera(fmt::format("camera:{}", *camera_), std::make_unique<OpencvDevice>(*camera_), settings_.governor);
     if (!camera.open()) {
       failed_ = true;
       tell("camera_lost", LogLevel::kError, fmt::format("camera:{}: no such camera, or it is in use", *camera_));
@@ -462,28 +418,39 @@ class Watch {
   void draw(const cv::Mat& image) {
     cv::Mat picture = image.clone();
     annotate(picture, drawn(update_), scale_);
-    if (!options_.record.empty()) {
-      if (!video_.isOpened() && !record_failed_) {
-        const auto parent = std::filesystem::path(options_.record).parent_path();
-        std::error_code ignored;
-        if (!parent.empty()) std::filesystem::create_directories(parent, ignored);
-        video_size_ = picture.size();
-        try {
-          video_.open(options_.record, cv::VideoWriter::fourcc('m', 'p', '4', 'v'), fps_ > 0 ? fps_ : 25, video_size_);
-        } catch (const cv::Exception&) {
-        }
-        if (!video_.isOpened()) {
-          record_failed_ = failed_ = true;
-          tell("record_failed", LogLevel::kError, fmt::format("cannot write {}", options_.record));
-        }
-      }
-      if (video_.isOpened()) {
-        cv::Mat fitted = picture;  // a stream may change its format, a file cannot
-        if (picture.size() != video_size_) cv::resize(picture, fitted, video_size_);
-        video_.write(fitted);
-      }
-    }
+    if (!options_.record.empty() && !record_failed_) record(picture);
     if (window_ && window_->open() && !window_->show(picture)) closed_ = true;
+  }
+
+  void record(const cv::Mat& picture) {
+    namespace fs = std::filesystem;
+    const fs::path file = options_.record;
+    std::error_code ignored;
+    if (!video_.isOpened()) {
+      if (file.has_parent_path()) fs::create_directories(file.parent_path(), ignored);
+      // Writers seek back to the beginning, which devices and pipes do not allow.
+      if (fs::exists(file, ignored) && !fs::is_regular_file(file, ignored))
+        return record_fails("it is not a file that can be written over");
+      video_size_ = picture.size();
+      try {
+        video_.open(options_.record, cv::VideoWriter::fourcc('m', 'p', '4', 'v'), fps_ > 0 ? fps_ : 25, video_size_);
+      } catch (const cv::Exception&) {
+      }
+      if (!video_.isOpened()) return record_fails("no encoder takes it, or the folder does not");
+    }
+    // OpenCV does not tell what could not be written.
+    if (fs::space(fs::absolute(file, ignored).parent_path(), ignored).available < kLeastSpace && !ignored) {
+      video_.release();
+      return record_fails("the disk is full; what was recorded is kept");
+    }
+    cv::Mat fitted = picture;  // a stream may change its format, a file cannot
+    if (picture.size() != video_size_) cv::resize(picture, fitted, video_size_);
+    video_.write(fitted);
+  }
+
+  void record_fails(const std::string& why) {
+    record_failed_ = failed_ = true;
+    tell("record_failed", LogLevel::kError, fmt::format("cannot write {}: {}", options_.record, why));
   }
 
   // What happens beside the frames: samples, governor, metrics, reload, status.
@@ -596,13 +563,15 @@ class Watch {
   }
 
   [[nodiscard]] int exit_code() const {
-    if (!options_.until_decided) return failed_ ? kExitFailed : kExitOk;
+    const bool failed = failed_ || log_.failed();
+    if (!options_.until_decided) return failed ? kExitFailed : kExitOk;
     if (decided_ == Verdict::kLive) return kExitOk;
     if (decided_ == Verdict::kSpoof) return kExitSpoof;
-    return failed_ ? kExitFailed : kExitUndecided;
+    return failed ? kExitFailed : kExitUndecided;
   }
 
-  static constexpr double kStillFps = 10;  // pictures of a folder count as so many a second
+  static constexpr std::uintmax_t kLeastSpace = 1 << 20;  // bytes: below that a disk is full
+  static constexpr double kStillFps = 10;                 // pictures of a folder count as so many a second
 
   const Options& options_;
   Config config_;
@@ -651,6 +620,9 @@ void add_watch(CLI::App& app, Action& action) {
       ->allow_extra_args(false)
       ->type_name("FILE");
   verb.add_option("--detector", o->detector, "face detector, as --model")->type_name("FILE");
+  verb.add_option("--tracker", o->tracker, "how faces are followed; flow, csrt and kcf are OpenCV's")
+      ->check(CLI::IsMember({"redetect", "none", "flow", "csrt", "kcf"}))
+      ->type_name("redetect|none|flow|csrt|kcf");
   verb.add_flag("--show", o->show, "a window with boxes and verdicts, where there is a display; q ends");
   verb.add_option("--record", o->record, "the same as a video")->type_name("OUT.mp4");
   verb.add_option("--events", o->events, "events as JSON lines; - is standard output")->type_name("FILE");

@@ -217,8 +217,8 @@ std::vector<Row> make_table() {
 
   // ---- pipeline
   t.push_back(choice({"pipeline.tracker",
-                      "how a face is followed between searches of the whole frame; flow, csrt and kcf need a "
-                      "follower, which a C++ program gives"},
+                      "how a face is followed between searches of the whole frame; flow, csrt and kcf are "
+                      "OpenCV's: `liveness watch` has them, a C++ program gives a follower"},
                      FIELD(stream.tracking.method),
                      std::array<std::string_view, 5>{"redetect", "none", "flow", "csrt", "kcf"}));
   t.push_back(
@@ -304,9 +304,8 @@ std::vector<Row> make_table() {
       number({"decision.min_frames", "scores that LIVE takes at least", 1, 1000}, FIELD(stream.decision.min_frames)));
   t.push_back(number({"decision.min_seconds", "time from the first score that LIVE takes at least", 0, 60},
                      FIELD(stream.decision.min_seconds)));
-  t.push_back(
-      number({"decision.max_seconds", "time from the first score after which an open decision is UNCERTAIN", 0.1, 600},
-             FIELD(stream.decision.max_seconds)));
+  t.push_back(number({"decision.max_seconds", "time with a face after which an open decision is UNCERTAIN", 0.1, 600},
+                     FIELD(stream.decision.max_seconds)));
   t.push_back(number({"decision.gain", "evidence of one unit of log-odds", 0.001, 100}, FIELD(stream.decision.gain)));
   t.push_back(number({"decision.max_step", "most evidence of one score", 0.001, 100}, FIELD(stream.decision.max_step)));
   t.push_back(

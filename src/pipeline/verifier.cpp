@@ -183,6 +183,7 @@ class Verifier::Impl {
     faces_.clear();
     shown_.clear();
     frozen_ = false;
+    last_.reset();
   }
 
   void start(Callback callback) {

@@ -152,6 +152,7 @@ class FaceTracker::Impl {
     published_.clear();
     report_ = {};
     since_search_ = 0;
+    started_ = false;
   }
 
   void check_time(double seconds) const {

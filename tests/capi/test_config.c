@@ -46,6 +46,7 @@ static void same_as_by_hand(const liveness_predictor_t* configured) {
 
 int main(void) {
   liveness_config_t* config = NULL;
+  liveness_verifier_t* verifier = NULL;
   liveness_predictor_t* predictor = NULL;
   liveness_governor_t* governor = NULL;
   size_t size = 0;
@@ -62,7 +63,8 @@ int main(void) {
   CHECK_FAILS(liveness_config_set(config, "pipeline.skip", "31"), LIVENESS_STATUS_CONFIG_INVALID, "not in 0..30");
   CHECK_FAILS(liveness_config_get(config, "skip", NULL, 0, &size), LIVENESS_STATUS_NOT_FOUND, "pipeline.skip");
   CHECK_FAILS(liveness_config_predictor(config, NULL, &predictor), LIVENESS_STATUS_CONFIG_INVALID, "models.pad");
-  CHECK(predictor == NULL);
+  CHECK_FAILS(liveness_config_verifier(config, NULL, &verifier), LIVENESS_STATUS_CONFIG_INVALID, "models.pad");
+  CHECK(predictor == NULL && verifier == NULL);
 
   put("pipeline:\n  skip: 4\n  queue: 5\n");
   REQUIRE_OK(liveness_config_reload(config, &changed, &waiting));
@@ -86,6 +88,20 @@ int main(void) {
   same_as_by_hand(predictor);
   liveness_governor_destroy(governor);
   liveness_predictor_destroy(predictor);
+
+  CHECK_FAILS(liveness_config_verifier(NULL, NULL, &verifier), LIVENESS_STATUS_INVALID_ARGUMENT, "config");
+  REQUIRE_OK(liveness_config_verifier(config, NULL, &verifier));
+  {
+    liveness_pace_t pace;
+    liveness_pace_init(&pace, sizeof pace);
+    REQUIRE_OK(liveness_verifier_pace(verifier, &pace));
+    CHECK(pace.skip == 4);
+  }
+  liveness_verifier_destroy(verifier);
+  verifier = NULL;
+  REQUIRE_OK(liveness_config_set(config, "pipeline.tracker", "csrt"));
+  CHECK_FAILS(liveness_config_verifier(config, NULL, &verifier), LIVENESS_STATUS_UNSUPPORTED, "csrt");
+  CHECK(verifier == NULL);
   liveness_config_destroy(config);
   liveness_config_destroy(NULL);
 

@@ -1,4 +1,6 @@
 /* Streams from C: tracker, verifier, events, asynchronous mode. */
+#include <stddef.h>
+
 #include "tiny.h"
 
 static liveness_model_t *pad, *detector;
@@ -189,6 +191,25 @@ static void refused(void) {
   tracking.birth = 0;
   CHECK(liveness_verifier_create(&pad, 1, detector, &options, &v) == LIVENESS_STATUS_INVALID_ARGUMENT);
   tracking.birth = 1;
+  options.adaptive = options.cues = 1;
+  CHECK(options.adaptive_memory == 200 && options.cues_frames == 24 && options.adaptive_per_step > 0.49f);
+  options.cues_frames = 7;
+  CHECK_FAILS(liveness_verifier_create(&pad, 1, detector, &options, &v), LIVENESS_STATUS_INVALID_ARGUMENT,
+              "cues.frames");
+  options.cues_frames = 24;
+  options.adaptive_max_speed = 0;
+  CHECK_FAILS(liveness_verifier_create(&pad, 1, detector, &options, &v), LIVENESS_STATUS_INVALID_ARGUMENT, "max_speed");
+  options.adaptive_max_speed = 0.5f;
+  options.reserved2 = 1;
+  CHECK_FAILS(liveness_verifier_create(&pad, 1, detector, &options, &v), LIVENESS_STATUS_INVALID_ARGUMENT, "reserved2");
+  options.reserved2 = 0;
+  /* A caller of the time before these fields: defaults. */
+  options.cues_frames = 7;
+  options.struct_size = offsetof(liveness_verifier_options_t, adaptive_per_step);
+  REQUIRE_OK(liveness_verifier_create(&pad, 1, detector, &options, &v));
+  liveness_verifier_destroy(v);
+  v = NULL;
+  options.cues_frames = 24;
   options.struct_size = 3;
   CHECK(liveness_verifier_create(&pad, 1, detector, &options, &v) == LIVENESS_STATUS_ABI_MISMATCH);
   options.struct_size = sizeof options;

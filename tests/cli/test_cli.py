@@ -337,6 +337,27 @@ class Watch(unittest.TestCase):
         self.assertEqual(kinds[-1], "stopped")
         run("watch", "missing.mp4", code=1)
 
+    def test_what_cannot_be_written_is_told_and_the_stream_goes_on(self) -> None:
+        found = events(run("watch", "stream.avi", "--record", "/dev/full", "--events", "-", *QUICK, code=1))
+        kinds = [e["event"] for e in found]
+        self.assertEqual(kinds.count("record_failed"), 1)
+        self.assertIn("decided", kinds)
+        self.assertEqual(kinds[-1], "stopped")
+        done = run("watch", "stream.avi", "--events", "/dev/full", *QUICK, code=1)
+        self.assertEqual(done.stderr.count("events cannot be written"), 1)
+        self.assertIn("LIVE", done.stderr)
+        self.assertIn("stopped", done.stderr)
+        run("watch", "stream.avi", "--set", "monitoring.metrics=/dev/full/m.prom", *QUICK, code=1)
+
+    def test_trackers(self) -> None:
+        opencv = (pathlib.Path(ARGS.liveness).parent / "liveness_followers.so").exists()
+        for tracker in ("redetect", "none", "flow", "csrt", "kcf"):
+            has = opencv or tracker in ("redetect", "none")
+            done = run("watch", "stream.avi", "--tracker", tracker, "--frames", 5, code=0 if has else 2)
+            if not has:
+                self.assertIn("liveness_followers", done.stderr)
+        run("watch", "stream.avi", "--tracker", "guess", code=2)
+
     def test_metrics_alerts_and_recording(self) -> None:
         run("watch", "stream.avi", "--record", "out/watched.mp4", "--set", "monitoring.metrics=m.prom", *QUICK)
         text = (ROOT / "m.prom").read_text()

@@ -145,3 +145,17 @@ def test_tracks_pass_no_verdict(tiny: Callable[[str], liveness.Model]) -> None:
             attack = t.face.box.x > 140 and t.face.box.y < 60
             assert t.verdict is not (liveness.Verdict.LIVE if attack else liveness.Verdict.SPOOF)
     assert {t.verdict for t in update.tracks if t.id < 3} == {liveness.Verdict.LIVE, liveness.Verdict.SPOOF}
+
+
+def test_adaptive_and_cue_options(tiny: Callable[[str], liveness.Model]) -> None:
+    for name, value, said in [("cues_frames", 7, "cues.frames"), ("adaptive_max_speed", 0.0, "max_speed"),
+                              ("adaptive_memory", 1, "adaptive.memory"), ("cues_flat", 2.0, "cues.flat")]:
+        with pytest.raises(liveness.InvalidArgumentError, match=said):
+            verifier(tiny, **{name: value})
+    # A face darker than the reference raises the threshold at the speed that was asked for.
+    with verifier(tiny, adaptive=True, adaptive_luminance=255.0, adaptive_per_step=1.0, adaptive_max_speed=2.0) as v:
+        frames = living(scene((1, 1, 150)))
+        for i in range(30):
+            v.push(next(frames), i / 30, color="bgr")
+        assert {c.cause for c in v.threshold_log} == {"dark"}
+        assert v.threshold_log[-1].now > v.threshold_log[0].previous

@@ -369,6 +369,14 @@ TEST_CASE("Faults of a stream are events; time that runs backwards is an error",
   CHECK(has_event(verifier.push(grey, 100.1), EventKind::kFormat));
   verifier.reset();
   CHECK(verifier.push(scene.view(), 100.2).tracks.at(0).id > 2);
+
+  // A clock that jumps ahead for one frame and comes back: refused until the stream is told to begin anew.
+  CHECK(has_event(verifier.push(scene.view(), 1e6), EventKind::kGap));
+  check_refusal([&] { verifier.push(scene.view(), 100.3); }, Status::kInvalidArgument, "runs backwards");
+  verifier.reset();
+  const StreamUpdate back = verifier.push(scene.view(), 100.3);
+  CHECK(kinds(back) == std::vector<EventKind>{EventKind::kNewTrack});
+  CHECK(verifier.push(scene.view(), 100.4).tracks.at(0).id == back.tracks.at(0).id);
 }
 
 TEST_CASE("The adaptive threshold is told, and stays off in strict", "[verifier]") {
@@ -434,6 +442,50 @@ TEST_CASE("Asynchronous: the oldest frame is dropped and counted, order kept, a 
   CHECK(seen == std::vector<double>{0, 6 * kFrame, 7 * kFrame});
   verifier.stop();
   verifier.push(scene.view(), 1);  // synchronous again, the stream goes on
+}
+
+TEST_CASE("Asynchronous: a callback that stalls for ten seconds of the stream", "[verifier][threads]") {
+  Verifier verifier = tiny_verifier();
+  LivingScene scene;
+  scene.face(1, 1, 190);
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool stall = false;
+  std::vector<StreamUpdate> seen;
+  verifier.start([&](const StreamUpdate& update) {
+    std::unique_lock lock(mutex);
+    seen.push_back(update);
+    changed.notify_all();
+    changed.wait(lock, [&] { return !stall; });
+  });
+  const auto submit_and_wait = [&](double seconds, std::size_t count) {
+    verifier.submit(scene.view(), seconds);
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return seen.size() == count; });
+  };
+  for (int i = 0; i < 30; ++i) submit_and_wait(i * kFrame, static_cast<std::size_t>(i + 1));
+  {
+    const std::lock_guard lock(mutex);
+    REQUIRE(seen.back().verdict == Verdict::kLive);
+    stall = true;
+  }
+  submit_and_wait(1, 31);  // its callback does not come back
+  for (int i = 1; i <= 300; ++i) verifier.submit(scene.view(), 1 + i * kFrame);
+  CHECK(verifier.dropped() == 298);  // the queue holds two; submit() never waited
+  {
+    std::unique_lock lock(mutex);
+    stall = false;
+    changed.notify_all();
+    changed.wait(lock, [&] { return seen.size() == 33; });
+  }
+  verifier.stop();
+  // The time that was lost is told, and no verdict is carried over it.
+  const StreamUpdate& after = seen[31];
+  CHECK(after.seconds == Approx(1 + 299 * kFrame));
+  CHECK(kinds(after) == std::vector<EventKind>{EventKind::kGap, EventKind::kLost, EventKind::kNewTrack});
+  CHECK(after.verdict == Verdict::kUncertain);
+  CHECK(after.frame == 31);
+  CHECK(seen[32].tracks.at(0).id == after.tracks.at(0).id);
 }
 
 TEST_CASE("Asynchronous: stop under load, callbacks that throw, changes of pace meanwhile", "[verifier][threads]") {

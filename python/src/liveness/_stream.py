@@ -136,7 +136,7 @@ class VerifierOptions:
     """Scores that LIVE takes at least."""
     min_seconds: float = 0.5
     max_seconds: float = 8.0
-    """Time after which an open test is UNCERTAIN."""
+    """Time with a face after which an open test is UNCERTAIN."""
     smoothing_window: int = 5
     """1 to 15 scores; 1: no smoothing."""
     smoothing_spike: float = 3.0
@@ -147,8 +147,34 @@ class VerifierOptions:
     """The threshold may rise with cause; never in the profile "strict"."""
     adaptive_max_raise: float = 1.5
     """0 to 10 log-odds."""
+    adaptive_per_step: float = 0.5
+    """0 to 10: raise in log-odds for every halving of light, sharpness or size below its reference."""
+    adaptive_luminance: float = 90.0
+    """References: grey level of the face,"""
+    adaptive_sharpness: float = 60.0
+    """sharpness as in :class:`Quality`,"""
+    adaptive_face_pixels: float = 96.0
+    """shorter side of the face."""
+    adaptive_deviations: float = 3.0
+    """0 to 10: so many below the mean of the stream's bona fide scores."""
+    adaptive_memory: int = 200
+    """10 to 100000: scores that it learns from."""
+    adaptive_max_speed: float = 0.5
+    """Greater than 0: log-odds a second."""
     cues: bool = False
     """Motion that speaks against a face is a reason and denies LIVE."""
+    cues_least_turn: float = 0.12
+    """0.01 to 1: part by which the shape of eyes and mouth must change to be a turn."""
+    cues_flat: float = 0.03
+    """0 to 1: nose off the plane, in eye distances, up to which the motion is flat."""
+    cues_still: float = 0.6
+    """0 to 255: mean difference in grey levels up to which nothing lives in a face."""
+    cues_least_move: float = 0.1
+    """0 to 100: way, in face sizes, that a face must go before it can be frozen."""
+    cues_flicker: float = 2.0
+    """0 to 255: mean size of alternating swings, grey levels."""
+    cues_frames: int = 24
+    """8 to 64: over which swings and stillness are watched."""
     all_faces: bool = False
     """Score and decide all faces, not only the largest."""
     early_exit: bool = False
@@ -316,7 +342,7 @@ class Verifier(Handle[_core.Verifier]):
         return [ThresholdChange(*change) for change in self._core.threshold_log()]
 
     def reset(self) -> None:
-        """Every track ends without an event; ids go on counting."""
+        """Every track ends without an event, and the next frame may have any time; ids go on counting."""
         self._core.reset()
 
 
