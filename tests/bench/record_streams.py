@@ -2,9 +2,9 @@
 """Recorded scores of real clips, and what the verifier says of them.
 
 Reads a git repository (bare is enough) that holds frames of Replay-Attack as
-`frames/replay_attack/SPLIT/VIDEO/frame_NNNNN.jpg`, NNNNN counted at 25 a second; sampled frames will do. Nothing is written
-but figures: with --scores one row for each frame and network, for `liveness_decision_bench`; with --watch, as JSON on
-standard output, how the verifier's ids held and what its verdicts were, summed up over the videos.
+`frames/replay_attack/SPLIT/VIDEO/frame_NNNNN.jpg`, NNNNN counted at 25 a second; sampled frames will do. Nothing is
+written but figures: with --scores one row for each frame and network, for `liveness_decision_bench`; with --watch, as JSON
+on standard output, how the verifier's ids held and what its verdicts were, summed up over the videos.
 
     record_streams.py REPOSITORY --models FOLDER [--scores SCORES.csv] [--watch] [--splits devel test]
 """
