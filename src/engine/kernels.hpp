@@ -52,6 +52,8 @@ struct ConvBlock {
   int vectors = 1;
   int channel = 0;
   const float* weight = nullptr;
+  // Of the last vector only the lower half is used: two pixels share a register then, and its weights are there twice.
+  bool half = false;
 };
 
 // One layer, ready to run. Only the fields that its kernel reads are set.
@@ -107,6 +109,7 @@ inline constexpr int kMaxBlockVectors = 4;
 struct Kernels {
   int lanes;           // floats a vector
   int wide_vectors;    // vectors a convolution block holds at most
+  bool halves;         // conv can do with half a vector
   Kernel conv;         // dense and grouped, from NHWC
   Kernel conv_planes;  // from the input's planes
   Kernel depthwise;

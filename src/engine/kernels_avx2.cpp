@@ -50,6 +50,10 @@ LIVENESS_INLINE V load_masked(const float* p, Mask mask) {
   return _mm256_and_ps(_mm256_loadu_ps(p), mask);
 }
 
+struct Halves {
+  static constexpr bool kOn = false;  // few channels are left over
+};
+
 #include "engine/kernels_impl.hpp"
 
 LIVENESS_INLINE Int to_int(V x) {

@@ -50,6 +50,21 @@ LIVENESS_INLINE V load_masked(const float* p, Mask mask) {
   return _mm512_maskz_loadu_ps(mask, p);
 }
 
+// Two pixels in one register, where eight output channels or fewer are left over.
+struct Halves {
+  static constexpr bool kOn = true;
+  static constexpr int rows(int vectors) { return vectors == 2 ? 16 : vectors == 3 ? 10 : 6; }
+  LIVENESS_INLINE static V join(V lower, V upper) { return _mm512_mask_blend_ps(0xff00, lower, upper); }
+  LIVENESS_INLINE static V load_twice(const float* p) { return _mm512_broadcast_f32x8(_mm256_loadu_ps(p)); }
+  LIVENESS_INLINE static V load(const float* lower, const float* upper) {
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(lower)), _mm256_loadu_ps(upper), 1);
+  }
+  LIVENESS_INLINE static void store(float* lower, float* upper, V v) {
+    _mm256_storeu_ps(lower, _mm512_castps512_ps256(v));
+    _mm256_storeu_ps(upper, _mm512_extractf32x8_ps(v, 1));
+  }
+};
+
 #include "engine/kernels_impl.hpp"
 
 LIVENESS_INLINE Int to_int(V x) {

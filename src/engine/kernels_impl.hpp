@@ -97,9 +97,34 @@ void finish_tile(const Tile& t, int rows, int vectors) {
   }
 }
 
+// The half vectors of a tile: `vector` is the half one, pixels go in pairs. A last one without a partner is its own.
+template <int R, class Half>
+LIVENESS_INLINE void finish_halves(const Tile& t, int vector, const V* sum) {
+  const Operation& op = *t.op;
+  const int channel = vector * kLanes;
+  const int bias = t.block->first * kLanes + channel;
+  LIVENESS_UNROLL for (int m = 0; m < R; m += 2) {
+    const Index next = m + 1 < R ? 1 : 0;
+    V y = sum[m / 2];
+    if (t.gate != nullptr) y = y * Half::load_twice(t.gate + channel);
+    if (op.act == Act::kClip) y = clip(y, splat(op.act_a), splat(op.act_b));
+    if (op.act == Act::kPRelu) y = prelu(y, Half::load_twice(op.slope + bias));
+    if (t.residual != nullptr) {
+      const float* r = t.residual + m * t.residual_step + channel;
+      y = y + Half::load(r, r + next * t.residual_step);
+    }
+    float* out = t.out + m * t.out_step + channel;
+    Half::store(out, out + next * t.out_step, y);
+  }
+}
+
+struct NoHalf {
+  static constexpr bool kOn = false;
+};
+
 // Depth and step are compile-time figures where they are not 0: the first layer has three taps a segment, one or two
-// apart.
-template <int R, int N, int kDepth, int kStep>
+// apart. Half: N vectors and half a one.
+template <int R, int N, int kDepth, int kStep, class Half = NoHalf>
 void tile(const Tile& t) {
   const Operation& op = *t.op;
   const int first = t.block->first * kLanes;
@@ -107,6 +132,12 @@ void tile(const Tile& t) {
   LIVENESS_UNROLL for (int n = 0; n < N; ++n) {
     const V bias = load(op.bias + first + n * kLanes);
     LIVENESS_UNROLL for (int m = 0; m < R; ++m) sum[m][n] = bias;
+  }
+  constexpr int kWeights = N + (Half::kOn ? 1 : 0);
+  V pair[(R + 1) / 2];
+  if constexpr (Half::kOn) {
+    const V bias = Half::load_twice(op.bias + first + N * kLanes);
+    LIVENESS_UNROLL for (V& p : pair) p = bias;
   }
   const float* w = t.block->weight;
   const Index step = kStep != 0 ? kStep : t.a_step;
@@ -148,17 +179,24 @@ void tile(const Tile& t) {
       const float* p[kPointers];
       LIVENESS_UNROLL for (int g = 0; g < kPointers; ++g) p[g] = a + 3 * g * step;
       for (int k = op.depth; k > 0; --k) {
-        V wv[N];
-        LIVENESS_UNROLL for (int n = 0; n < N; ++n) wv[n] = load(w + n * kLanes);
-        w += N * kLanes;
+        V wv[kWeights];
+        LIVENESS_UNROLL for (int n = 0; n < kWeights; ++n) wv[n] = load(w + n * kLanes);
+        w += kWeights * kLanes;
+        V before = wv[0];  // the pixel before, where it is the first of a pair
         LIVENESS_UNROLL for (int m = 0; m < R; ++m) {
           const V x = splat(p[m / 3][(m % 3) * step]);
           LIVENESS_UNROLL for (int n = 0; n < N; ++n) sum[m][n] = fma(x, wv[n], sum[m][n]);
+          if constexpr (Half::kOn) {
+            if (m % 2 == 1) pair[m / 2] = fma(Half::join(before, x), wv[N], pair[m / 2]);
+            if (m % 2 == 0 && m == R - 1) pair[m / 2] = fma(x, wv[N], pair[m / 2]);
+            before = x;
+          }
         }
         LIVENESS_UNROLL for (int g = 0; g < kPointers; ++g)++ p[g];
       }
     }
   }
+  if constexpr (Half::kOn) finish_halves<R, Half>(t, N, pair);
   if (t.gate != nullptr) {
     LIVENESS_UNROLL for (int n = 0; n < N; ++n) {
       const V gate = load(t.gate + n * kLanes);
@@ -226,18 +264,39 @@ constexpr TileTable make_tiles() {
   return table;
 }
 
+template <class Half, int N, int R>
+constexpr void fill_half_tiles(TileTable& table) {
+  table.at[N - 1][R] = tile<R, N - 1, 0, 0, Half>;
+  if constexpr (R > 1) {
+    fill_half_tiles<Half, N, R - 1>(table);
+  } else if constexpr (N > 2) {
+    fill_half_tiles<Half, N - 1, Half::rows(N - 1)>(table);
+  }
+}
+
+template <class Half>
+constexpr TileTable make_half_tiles() {
+  TileTable table{};
+  if constexpr (Half::kOn) fill_half_tiles<Half, kMaxVectors, Half::rows(kMaxVectors)>(table);
+  return table;
+}
+
 constexpr TileTable kTiles = make_tiles<0, 0>();
+constexpr TileTable kHalfTiles = make_half_tiles<Halves>();
 constexpr TileTable kPlaneTiles1 = make_tiles<3, 1>();
 constexpr TileTable kPlaneTiles2 = make_tiles<3, 2>();
 
 // `pixels` pixels in a line as tiles of nearly equal size.
+template <class Half = NoHalf>
 LIVENESS_INLINE void tile_line(const TileTable& table, Tile t, int pixels) {
   const int vectors = t.block->vectors;
-  const int most = tile_rows(vectors);
+  int most = tile_rows(vectors);
+  if constexpr (Half::kOn) most = Half::rows(vectors);
   int left = pixels;
   int tiles = (pixels + most - 1) / most;
   while (left > 0) {
-    const int rows = (left + tiles - 1) / tiles;
+    int rows = (left + tiles - 1) / tiles;
+    if constexpr (Half::kOn) rows = smaller(left, rows + rows % 2);  // pairs
     table.at[vectors - 1][rows](t);
     t.a_offset += rows * t.a_step;
     t.out += rows * t.out_step;
@@ -245,6 +304,17 @@ LIVENESS_INLINE void tile_line(const TileTable& table, Tile t, int pixels) {
     left -= rows;
     --tiles;
   }
+}
+
+template <class Half>
+LIVENESS_INLINE void tile_block_of(const Tile& t, int pixels) {
+  if constexpr (Half::kOn) {
+    if (t.block->half) return tile_line<Half>(kHalfTiles, t, pixels);
+  }
+  tile_line(kTiles, t, pixels);
+}
+LIVENESS_INLINE void tile_block(const Tile& t, int pixels) {
+  tile_block_of<Halves>(t, pixels);
 }
 
 // The tile of a block that starts with row y of the output; whoever calls it says what it reads.
@@ -285,7 +355,7 @@ void conv_lines(const Operation& op, float* arena, int y0, int y1) {
       Tile t = tile_at(op, block, arena, y);
       t.segments = &segment;
       t.a_step = op.a.stride;
-      tile_line(kTiles, t, rows * op.out.width);
+      tile_block(t, rows * op.out.width);
     }
     y += rows;
   }
@@ -312,7 +382,7 @@ void conv(const Operation& op, float* arena, int y0, int y1) {
       Tile t = tile_at(op, block, arena, y);
       t.segments = segments;
       t.a_step = op.stride_w * op.a.stride;
-      tile_line(kTiles, t, op.out.width);
+      tile_block(t, op.out.width);
     }
   }
 }
@@ -760,7 +830,18 @@ void bordered(const Operation& op, float* arena, int y0, int y1) {
 }
 
 constexpr Kernels make_kernels() {
-  return {kLanes,         kMaxVectors,          bordered<conv>,      bordered<conv_planes>, bordered<depthwise>,
-          bordered<pool>, global_pool,          bordered<pointwise>, bordered<resize>,      bordered<from_planes>,
-          to_dense,       bordered<from_dense>, bordered<concat>};
+  return {kLanes,
+          kMaxVectors,
+          Halves::kOn,
+          bordered<conv>,
+          bordered<conv_planes>,
+          bordered<depthwise>,
+          bordered<pool>,
+          global_pool,
+          bordered<pointwise>,
+          bordered<resize>,
+          bordered<from_planes>,
+          to_dense,
+          bordered<from_dense>,
+          bordered<concat>};
 }

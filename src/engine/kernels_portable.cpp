@@ -46,6 +46,10 @@ LIVENESS_INLINE V load_masked(const float* p, Mask mask) {
   return __builtin_bit_cast(V, __builtin_bit_cast(Int, load(p)) & mask);
 }
 
+struct Halves {
+  static constexpr bool kOn = false;  // few channels are left over
+};
+
 #include "engine/kernels_impl.hpp"
 
 // Adding 1.5 * 2^23 rounds to a whole number, which is then the difference of the bits.

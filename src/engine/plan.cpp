@@ -331,7 +331,7 @@ class CpuExecutable final : public Executable {
     find_pads();
     lay_out(scheduler);
     for (std::size_t i = 0; i < net_.layers.size(); ++i) {
-      planned_.push_back(plan(net_.layers[i]));
+      planned_.push_back(plan(net_.layers[i], precisions_[i] == Precision::kFp32));
       if (precisions_[i] != Precision::kFp32) plan_low(precisions_[i], planned_.back());
     }
     pack();
@@ -559,7 +559,7 @@ class CpuExecutable final : public Executable {
     }
   }
 
-  Planned plan(const Layer& layer) {
+  Planned plan(const Layer& layer, bool fp32) {
     Planned planned;
     Operation& op = planned.op;
     op = layer.op;
@@ -590,7 +590,7 @@ class CpuExecutable final : public Executable {
         }
         planned.kernel =
             net_.values[at(layer.inputs[0])].layout == Layout::kPlanes ? kernels_.conv_planes : kernels_.conv;
-        shape_conv(layer, planned);
+        shape_conv(layer, fp32, planned);
         break;
       case Kind::kDepthwise:
         planned.kernel = kernels_.depthwise;
@@ -754,7 +754,7 @@ class CpuExecutable final : public Executable {
   }
 
   // How a window is read, and which output channels go together.
-  void shape_conv(const Layer& layer, Planned& planned) const {
+  void shape_conv(const Layer& layer, bool fp32, Planned& planned) const {
     Operation& op = planned.op;
     const int lanes = kernels_.lanes;
     const int vectors = (op.out.channels + lanes - 1) / lanes;
@@ -791,6 +791,10 @@ class CpuExecutable final : public Executable {
       planned.blocks.push_back({v, n, 0, nullptr});
       v += n;
     }
+    const int rest = op.out.channels % lanes;
+    const bool common = op.act == Act::kNone || (!op.has_b && (op.act == Act::kPRelu || op.act == Act::kClip));
+    ConvBlock& last = planned.blocks.back();
+    last.half = kernels_.halves && fp32 && !planes && common && last.vectors > 1 && rest > 0 && rest <= lanes / 2;
   }
 
   // Equal shares rather than a narrow rest: a narrow tile loads more for each multiplication.
@@ -906,6 +910,9 @@ class CpuExecutable final : public Executable {
         const float* from = layer.weight.data() + at(o) * window;
         // Of the channels that a block reads, those of this output's group.
         float* column = to + j + (layer.groups > 1 ? Index{o / outs * ins - block.channel} * width : 0);
+        for (std::size_t k = k0; k < k1; ++k) column[rows[k] * width] = from[k];
+        if (!block.half || j < width - kernels_.lanes) continue;
+        column += kernels_.lanes / 2;
         for (std::size_t k = k0; k < k1; ++k) column[rows[k] * width] = from[k];
       }
     }
