@@ -32,6 +32,8 @@ if(TARGET liveness_torch)
   install(TARGETS liveness_torch LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 endif()
 install(DIRECTORY models/contracts DESTINATION "${CMAKE_INSTALL_DATADIR}/liveness/models")
+file(GLOB own_packages CONFIGURE_DEPENDS models/*.safetensors)
+install(FILES models/manifest.yaml ${own_packages} DESTINATION "${CMAKE_INSTALL_DATADIR}/liveness/models")
 
 set(contracts_dir "${CMAKE_INSTALL_DATADIR}/liveness/models/contracts")
 configure_package_config_file(cmake/livenessConfig.cmake.in "${CMAKE_CURRENT_BINARY_DIR}/livenessConfig.cmake"

@@ -238,6 +238,15 @@ LIVENESS_CHECKED liveness_status_t liveness_model_load_memory(const void* packag
                                                               const liveness_model_options_t* options,
                                                               liveness_model_t** model) LIVENESS_NOEXCEPT;
 
+/* The same for a network that is compiled into the library: by its contract's name, or "pad" and "detector", the first
+ * one for that task. NOT_FOUND where there is none such, and as liveness_model_load_memory(). */
+LIVENESS_CHECKED liveness_status_t liveness_model_builtin(const char* name, const liveness_model_options_t* options,
+                                                          liveness_model_t** model) LIVENESS_NOEXCEPT;
+
+/* What is compiled into the library, without loading it, as a JSON list: [{"name", "task" ("pad", "detector" or
+ * "other"), "licence", "bytes"}]; "[]" where nothing is. BUFFER_TOO_SMALL. */
+LIVENESS_CHECKED liveness_status_t liveness_builtin_models(char* text, size_t capacity, size_t* size) LIVENESS_NOEXCEPT;
+
 /* `model` may be NULL. Predictors, detectors and ROI processors made from it go on working. */
 LIVENESS_API void liveness_model_destroy(liveness_model_t* model) LIVENESS_NOEXCEPT;
 
@@ -873,9 +882,10 @@ typedef struct liveness_predictor_options_t {
 /* Defaults. `size`: sizeof(liveness_predictor_options_t). Cannot fail. */
 LIVENESS_API void liveness_predictor_options_init(liveness_predictor_options_t* options, size_t size) LIVENESS_NOEXCEPT;
 
-/* `models`: `count` PAD models, at least one; they share one detection and one pass over the pixels. `options` may be
- * NULL: defaults. INVALID_ARGUMENT (no PAD model, an option out of range), UNSUPPORTED (a box convention that a model
- * cannot take). */
+/* `models`: `count` PAD models, at least one; they share one detection and one pass over the pixels. NULL with a count
+ * of 0: the PAD model that is compiled into the library, with its detector where `options` has none (NOT_FOUND where
+ * there is none such). `options` may be NULL: defaults. INVALID_ARGUMENT (no PAD model, an option out of range),
+ * UNSUPPORTED (a box convention that a model cannot take). */
 LIVENESS_CHECKED liveness_status_t liveness_predictor_create(liveness_model_t* const* models, size_t count,
                                                              const liveness_predictor_options_t* options,
                                                              liveness_predictor_t** predictor) LIVENESS_NOEXCEPT;

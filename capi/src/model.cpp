@@ -9,6 +9,7 @@
 #include "guard.hpp"
 #include "handles.hpp"
 #include "liveness.h"
+#include "liveness/builtin.hpp"
 
 namespace liveness::capi {
 namespace {
@@ -48,6 +49,18 @@ std::string describe(const Model& model) {
   return all.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string list_builtin() {
+  Json all = Json::array();
+  for (const BuiltinModel& m : builtin_models())
+    all.push_back({{"name", m.name},
+                   {"task", m.task == Task::kPad        ? "pad"
+                            : m.task == Task::kDetector ? "detector"
+                                                        : "other"},
+                   {"licence", m.licence},
+                   {"bytes", m.package.size()}});
+  return all.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 // Of values or of pixels.
 template <class T>
 void run(const liveness_model_t* model, std::span<const T> input, float* const* outputs, const size_t* output_counts,
@@ -69,6 +82,7 @@ void run(const liveness_model_t* model, std::span<const T> input, float* const* 
 }  // namespace liveness::capi
 
 using namespace liveness::capi;  // NOLINT(google-build-using-namespace): this file is that namespace's C face
+using liveness::builtin_model;
 using liveness::Model;
 using liveness::Status;
 
@@ -95,6 +109,19 @@ liveness_status_t liveness_model_load_memory(const void* package, size_t size, c
     (void)deref(model, "model");
     *model = new liveness_model_t{Model::from_memory(std::span(bytes, size), from_c(options))};
   });
+}
+
+liveness_status_t liveness_model_builtin(const char* name, const liveness_model_options_t* options,
+                                         liveness_model_t** model) noexcept {
+  return guard([&] {
+    (void)deref(name, "name");
+    (void)deref(model, "model");
+    *model = new liveness_model_t{builtin_model(name, from_c(options))};
+  });
+}
+
+liveness_status_t liveness_builtin_models(char* text, size_t capacity, size_t* size) noexcept {
+  return guard([&] { write_text(list_builtin(), text, capacity, size); });
 }
 
 void liveness_model_destroy(liveness_model_t* model) noexcept {

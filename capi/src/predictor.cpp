@@ -10,6 +10,7 @@
 #include "guard.hpp"
 #include "handles.hpp"
 #include "liveness.h"
+#include "liveness/builtin.hpp"
 
 namespace liveness::capi {
 namespace {
@@ -47,6 +48,7 @@ const FaceResult& face_of(const liveness_result_t* result, std::uint32_t index) 
 }  // namespace liveness::capi
 
 using namespace liveness::capi;  // NOLINT(google-build-using-namespace): this file is that namespace's C face
+using liveness::builtin_model;
 using liveness::FaceDetector;
 using liveness::ImageView;
 using liveness::Profiler;
@@ -155,12 +157,16 @@ liveness_status_t liveness_predictor_create(liveness_model_t* const* models, siz
                                             const liveness_predictor_options_t* options,
                                             liveness_predictor_t** predictor) noexcept {
   return guard([&] {
-    auto members = models_of(models, count);
+    const bool builtin = models == nullptr && count == 0;
+    auto members = builtin ? std::vector{builtin_model("pad")} : models_of(models, count);
     (void)deref(predictor, "predictor");
     const auto c =
         options == nullptr ? default_predictor_options() : read(options, default_predictor_options(), "options");
-    auto o = from_c(c, count);
-    if (c.detector != nullptr) o.detector = c.detector->model;
+    auto o = from_c(c, members.size());
+    if (c.detector != nullptr)
+      o.detector = c.detector->model;
+    else if (builtin)
+      o.detector = builtin_model("detector");
     if (c.calibration != nullptr) o.calibration = c.calibration->calibration;
     const auto profiler = c.profiler != nullptr ? c.profiler->profiler : nullptr;
     o.profiler = profiler.get();

@@ -3,6 +3,7 @@
 
 #include "liveness/adaptive.hpp"
 #include "liveness/backends.hpp"
+#include "liveness/builtin.hpp"
 #include "liveness/cache.hpp"
 #include "liveness/calibration.hpp"
 #include "liveness/config.hpp"

@@ -110,6 +110,10 @@ class Predictor {
   /// Error(kUnsupported) where the model has no map from the boxes of the detector (without one: of `box_convention`).
   Predictor(Model model, const Options& options);
   explicit Predictor(Model model) : Predictor(std::move(model), Options()) {}
+  /// With the networks that are compiled into the library; the detector only where the options give none. Throws as
+  /// builtin_model and as above.
+  explicit Predictor(const Options& options);
+  Predictor() : Predictor(Options()) {}
   ~Predictor();
   Predictor(Predictor&&) noexcept;
   Predictor& operator=(Predictor&&) noexcept;

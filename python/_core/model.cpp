@@ -3,6 +3,7 @@
 #include <span>
 
 #include "core.hpp"
+#include "liveness/builtin.hpp"
 
 namespace liveness::python {
 namespace {
@@ -50,6 +51,12 @@ Model from_bytes(const py::bytes& package, const OptionsTuple& how) {
   if (PyBytes_AsStringAndSize(package.ptr(), &data, &size) != 0) throw py::error_already_set();
   const py::gil_scoped_release release;  // bytes do not change, and the argument keeps them alive
   return Model::from_memory(std::as_bytes(std::span(data, static_cast<std::size_t>(size))), o);
+}
+
+Model builtin(const std::string& name, const OptionsTuple& how) {
+  const Model::Options o = options(how);
+  const py::gil_scoped_release release;
+  return builtin_model(name, o);
 }
 
 using Tensors = std::vector<std::pair<std::string, std::vector<std::int64_t>>>;
@@ -121,6 +128,7 @@ void register_model(py::module_& m) {
   py::class_<Model>(m, "Model")
       .def_static("load", &load, py::arg("path"), py::arg("options"), py::arg("contract"))
       .def_static("from_bytes", &from_bytes, py::arg("package"), py::arg("options"))
+      .def_static("builtin", &builtin, py::arg("name"), py::arg("options"))
       .def("contract_json", [](const Model& model) { return contract_to_json(model.contract()); })
       .def("info", &info)
       .def("verify", &Model::verify, py::call_guard<py::gil_scoped_release>())
@@ -152,6 +160,16 @@ void register_model(py::module_& m) {
         return all;
       },
       py::arg("plugin"));
+  m.def("builtin_models", [] {
+    std::vector<std::tuple<std::string, std::string, std::string, std::size_t>> all;
+    for (const BuiltinModel& b : builtin_models())
+      all.emplace_back(b.name,
+                       b.task == Task::kPad        ? "pad"
+                       : b.task == Task::kDetector ? "detector"
+                                                   : "other",
+                       b.licence, b.package.size());
+    return all;
+  });
   m.def("available_isas", [] {
     std::vector<std::string> names;
     for (const Isa isa : available_isas()) names.emplace_back(to_string(isa));

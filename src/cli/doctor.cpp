@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "liveness/backends.hpp"
+#include "liveness/builtin.hpp"
 #include "liveness/version.hpp"
 #include "models.hpp"
 #include "record.hpp"
@@ -51,6 +52,7 @@ struct Found {
   std::string name;
   std::string task;
   std::string error;
+  std::string licence;
 };
 
 Found examine(const ModelFile& file) {
@@ -59,6 +61,7 @@ Found examine(const ModelFile& file) {
   try {
     const Model model = load(file);
     f.name = model.contract().name;
+    f.licence = model.contract().licence;
     f.task = model.contract().task == Task::kPad        ? "pad"
              : model.contract().task == Task::kDetector ? "detector"
                                                         : "other";
@@ -98,6 +101,7 @@ int doctor(bool as_json) {
   }
 
   std::vector<Found> packages;
+  for (const BuiltinModel& model : builtin_models()) packages.push_back(examine({"built in", {}, model.name}));
   const auto folders = search_path();
   for (const auto& folder : folders)
     for (const auto& package : packages_in(folder)) packages.push_back(examine({package, {}}));
@@ -137,6 +141,7 @@ int doctor(bool as_json) {
       j.push_back({{"file", f.file},
                    {"name", f.name},
                    {"task", f.task},
+                   {"licence", f.licence},
                    {"error", f.error.empty() ? Json(nullptr) : Json(f.error)}});
     return j;
   };
@@ -177,7 +182,7 @@ int doctor(bool as_json) {
     fmt::print("search path  {}\n", folder_names.empty() ? "none of its folders exists" : joined(folder_names, ", "));
     const auto print = [](const char* kind, const Found& f) {
       fmt::print("{:<12} {}{}\n", kind, f.file,
-                 f.error.empty() ? fmt::format("  ({}, {})", f.name, f.task) : "  BROKEN");
+                 f.error.empty() ? fmt::format("  ({}, {}; {})", f.name, f.task, f.licence) : "  BROKEN");
     };
     for (const auto& f : packages) print("package", f);
     for (const auto& f : foreign) print("third party", f);

@@ -34,6 +34,7 @@ int run(int argc, char** argv) {
       "  liveness calibrate pictures/ -o camera.yaml    thresholds for one's own camera\n"
       "  liveness watch camera:0 --until-decided        decides on who stands before a camera\n"
       "  liveness info model.safetensors --verify       what a model is, and whether it works here\n"
+      "  liveness models list                           models that can be fetched, and those that are here\n"
       "  liveness doctor                                what this machine has and lacks\n"
       "Each verb has its own --help. Exit codes: 0 done, 1 an input failed, 2 nothing could be done.");
   Action action;
@@ -46,6 +47,7 @@ int run(int argc, char** argv) {
   add_bench(app, action);
   add_watch(app, action);
   add_config(app, action);
+  add_models(app, action);
   add_doctor(app, action);
   try {
     app.parse(argc, argv);

@@ -9,6 +9,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "liveness/builtin.hpp"
+#include "manifest.hpp"
 #include "verbs.hpp"
 
 namespace liveness::cli {
@@ -48,9 +50,7 @@ fs::path installed_models() {
 }
 
 fs::path contract_file(std::string_view name) {
-  for (const fs::path& folder : {installed_models(), fs::path(LIVENESS_SOURCE_DIR) / "models"})
-    if (fs::path file = folder / "contracts" / name; is_file(file)) return file;
-  return {};
+  return shipped_file("contracts/" + std::string(name));
 }
 
 ModelFile third_party(const ThirdParty& t) {
@@ -61,18 +61,46 @@ bool usable(const ModelFile& file) {
   return is_file(file.path) && is_file(file.contract);
 }
 
-}  // namespace
+void add_folder(std::vector<fs::path>& all, const fs::path& folder) {
+  if (!folder.empty() && is_folder(folder) && std::find(all.begin(), all.end(), folder) == all.end())
+    all.push_back(folder);
+}
 
-std::vector<fs::path> search_path() {
+// Those of LIVENESS_MODEL_PATH.
+std::vector<fs::path> user_folders() {
   std::vector<fs::path> all;
-  const auto add = [&](const fs::path& folder) {
-    if (!folder.empty() && is_folder(folder) && std::find(all.begin(), all.end(), folder) == all.end())
-      all.push_back(folder);
-  };
   if (const char* given = std::getenv("LIVENESS_MODEL_PATH")) {
     std::stringstream list(given);
-    for (std::string folder; std::getline(list, folder, ':');) add(folder);
+    for (std::string folder; std::getline(list, folder, ':');) add_folder(all, folder);
   }
+  return all;
+}
+
+bool is_built_in(Task task) {
+  const auto& all = builtin_models();
+  return std::any_of(all.begin(), all.end(), [task](const BuiltinModel& m) { return m.task == task; });
+}
+
+}  // namespace
+
+fs::path shipped_file(const std::string& name) {
+  for (const fs::path& folder : {installed_models(), fs::path(LIVENESS_SOURCE_DIR) / "models"})
+    if (fs::path file = folder / name; is_file(file)) return file;
+  return {};
+}
+
+fs::path data_folder() {
+  if (const char* given = std::getenv("XDG_DATA_HOME"); given != nullptr && *given == '/')
+    return fs::path(given) / "liveness" / "models";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
+    return fs::path(home) / ".local" / "share" / "liveness" / "models";
+  return {};
+}
+
+std::vector<fs::path> search_path() {
+  std::vector<fs::path> all = user_folders();
+  const auto add = [&](const fs::path& folder) { add_folder(all, folder); };
+  add(data_folder());
   add(installed_models());
   add(fs::path(LIVENESS_SOURCE_DIR) / "models");
   return all;
@@ -103,15 +131,10 @@ ModelFile third_party_detector() {
   return usable(file) ? file : ModelFile();
 }
 
-ModelFile resolve(const std::string& given) {
-  fs::path path = given;
-  if (!is_file(path) && path.has_filename() && !path.has_parent_path())
-    for (const auto& folder : search_path())
-      for (const auto& package : packages_in(folder))
-        if (package.stem() == given || package.filename() == given) return {package, {}};
-  if (!is_file(path))
-    throw UsageError(fmt::format("model '{}': no such file, and no package of that name in the search path", given));
-  if (path.extension() != ".onnx") return {path, {}};
+namespace {
+
+// An ONNX file with its contract: that beside it, otherwise the shipped one for it.
+ModelFile with_contract(const fs::path& path) {
   for (const char* extension : {".yaml", ".yml", ".json"})
     if (is_file(fs::path(path).replace_extension(extension))) return {path, {}};
   for (const auto& t : {kV2, kV1Se, kV2Se, kYunet320, kYunet640, kLandmark68})
@@ -119,7 +142,63 @@ ModelFile resolve(const std::string& given) {
   return {path, contract_file(path.stem().string() + ".yaml")};
 }
 
+// What lies in the search path under this name, or is built in.
+std::optional<ModelFile> named(const std::string& name) {
+  for (const auto& folder : search_path()) {
+    for (const auto& package : packages_in(folder))
+      if (package.stem() == name || package.filename() == name) return ModelFile{package, {}};
+    for (const char* extension : {"", ".onnx"})
+      if (const fs::path file = folder / (name + extension); file.extension() == ".onnx" && is_file(file))
+        return with_contract(file);
+  }
+  for (const BuiltinModel& model : builtin_models())
+    if (model.name == name) return ModelFile{"built in: " + model.name, {}, model.name};
+  return {};
+}
+
+// The files of a model of the manifest.
+std::vector<ModelFile> listed(const std::string& name) {
+  std::vector<ModelFile> all;
+  if (shipped_file("manifest.yaml").empty()) return all;
+  const Manifest manifest = read_manifest();
+  for (const ManifestEntry& entry : manifest.entries) {
+    if (entry.name != name) continue;
+    for (const ManifestFile& file : entry.files) {
+      const auto found = named(file.file);
+      if (!found)
+        throw UsageError(fmt::format("model '{}': not here; `liveness models get {}` fetches it ({} bytes, {})", name,
+                                     name, file.size, entry.licence));
+      all.push_back(*found);
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<ModelFile> resolve_all(const std::string& given) {
+  const fs::path path = given;
+  if (is_file(path)) return {path.extension() == ".onnx" ? with_contract(path) : ModelFile{path, {}}};
+  if (path.has_filename() && !path.has_parent_path()) {
+    if (const auto one = named(given)) return {*one};
+    if (auto all = listed(given); !all.empty()) return all;
+  }
+  throw UsageError(fmt::format(
+      "model '{}': no such file, and no model of that name in the search path (see `liveness models list`)", given));
+}
+
+ModelFile resolve(const std::string& given) {
+  const std::vector<ModelFile> all = resolve_all(given);
+  if (all.size() > 1) {
+    std::string names;
+    for (const ModelFile& file : all) names += (names.empty() ? "" : ", ") + file.path.stem().string();
+    throw UsageError(fmt::format("model '{}' is several networks: name one of {}", given, names));
+  }
+  return all.front();
+}
+
 Model load(const ModelFile& file, Model::Options options) {
+  if (!file.builtin.empty()) return builtin_model(file.builtin, options);
   options.contract = file.contract;
   return Model::load(file.path, options);
 }
@@ -172,10 +251,11 @@ Chosen choose(const ModelFlags& flags, bool need_detector) {
 Chosen choose(const std::vector<std::string>& models, const std::string& detector, const Model::Options& options,
               bool need_detector) {
   Chosen chosen;
-  for (const auto& name : models) chosen.members.push_back(load(resolve(name), options));
+  for (const auto& name : models)
+    for (const ModelFile& file : resolve_all(name)) chosen.members.push_back(load(file, options));
   if (!detector.empty()) chosen.detector = load(resolve(detector), options);
 
-  for (const auto& folder : search_path()) {
+  for (const auto& folder : user_folders()) {
     if (!chosen.members.empty() && (chosen.detector || !need_detector)) break;
     std::vector<Model> pads;
     std::optional<Model> found;
@@ -189,6 +269,9 @@ Chosen choose(const std::vector<std::string>& models, const std::string& detecto
     if (chosen.members.empty()) chosen.members = std::move(pads);
     if (!chosen.detector) chosen.detector = std::move(found);
   }
+  if (chosen.members.empty() && is_built_in(Task::kPad)) chosen.members.push_back(builtin_model("pad", options));
+  if (need_detector && !chosen.detector && is_built_in(Task::kDetector))
+    chosen.detector = builtin_model("detector", options);
 
   std::string foreign;
   const auto take = [&](const ModelFile& file) {

@@ -28,6 +28,7 @@ void add_optimize(CLI::App& app, Action& action);  // quantize, prune, export
 void add_bench(CLI::App& app, Action& action);
 void add_watch(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);
+void add_models(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 
 }  // namespace liveness::cli

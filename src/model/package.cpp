@@ -10,6 +10,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "model/builtin.hpp"
 #include "model/contract.hpp"
 #include "model/json.hpp"
 #include "model/sha256.hpp"
@@ -566,7 +567,16 @@ class PackageWriter {
 
 }  // namespace
 
-Package read_package(const ByteSource& source) {
+namespace {
+
+// The header of the file and, out of it, the package's own document.
+struct Front {
+  Document header;
+  Document document;
+  std::uint64_t data_begin = 0;
+};
+
+Front read_front(const ByteSource& source) {
   std::uint64_t length = 0;
   if (source.size() < sizeof length) {
     invalid("not a model package: " + std::to_string(source.size()) + " bytes hold no header length");
@@ -583,9 +593,7 @@ Package read_package(const ByteSource& source) {
   std::string header_text(static_cast<std::size_t>(length), '\0');
   source.read(sizeof length, std::as_writable_bytes(std::span(header_text)));
   if (!header_text.starts_with('{')) invalid("not a model package: the header does not start with '{'");
-  const Document header = parse_json(header_text, "header", Status::kModelInvalid);
-  TensorFile tensors(header, source, sizeof length + length);
-
+  Document header = parse_json(header_text, "header", Status::kModelInvalid);
   const Field metadata(header);
   if (!metadata.has(kMetadata) || !metadata[kMetadata].has(kDocument)) {
     invalid("a safetensors file, but not a model package: __metadata__ has no \"liveness\"");
@@ -601,6 +609,20 @@ Package read_package(const ByteSource& source) {
   }
   root.only({"format", "contract", "graph", "goldens"});
   static_cast<void>(root["format"]);
+  return {std::move(header), std::move(document), sizeof length + length};
+}
+
+}  // namespace
+
+Contract read_package_contract(const ByteSource& source) {
+  const Front front = read_front(source);
+  return contract_from_value(Field(front.document)["contract"]);
+}
+
+Package read_package(const ByteSource& source) {
+  const Front front = read_front(source);
+  TensorFile tensors(front.header, source, front.data_begin);
+  const Field root(front.document);
   Package package;
   package.contract = contract_from_value(root["contract"]);
   package.graph = GraphReader(tensors).read(root["graph"]);

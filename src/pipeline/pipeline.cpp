@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "liveness/builtin.hpp"
 #include "model/model_impl.hpp"
 #include "pipeline/cache.hpp"
 #include "pipeline/worker_pool.hpp"
@@ -568,10 +569,17 @@ Ensemble::Options single(const Predictor::Options& options) {
   static_cast<Predictor::Options&>(all) = options;
   return all;
 }
+
+Predictor::Options with_detector(const Predictor::Options& options) {
+  Predictor::Options all = options;
+  if (!all.detector) all.detector = builtin_model("detector");
+  return all;
+}
 }  // namespace
 
 Predictor::Predictor(Model model, const Options& options)
     : impl_(std::make_unique<Impl>(std::vector<Model>{std::move(model)}, single(options))) {}
+Predictor::Predictor(const Options& options) : Predictor(builtin_model("pad"), with_detector(options)) {}
 Predictor::~Predictor() = default;
 Predictor::Predictor(Predictor&&) noexcept = default;
 Predictor& Predictor::operator=(Predictor&&) noexcept = default;

@@ -396,6 +396,35 @@ static void formats(void) {
   liveness_predictor_destroy(predictor);
 }
 
+/* A predictor without any file, where the library has networks inside. */
+static void builtin(void) {
+  char text[4096];
+  liveness_model_t* model = NULL;
+  liveness_predictor_t* predictor = NULL;
+  liveness_result_t* result = NULL;
+  size_t size = 0;
+  REQUIRE_OK(liveness_builtin_models(NULL, 0, &size));
+  CHECK(size >= sizeof "[]");
+  REQUIRE_OK(liveness_builtin_models(text, sizeof text, NULL));
+  CHECK(strlen(text) + 1 == size);
+  CHECK_FAILS(liveness_model_builtin("no such", NULL, &model), LIVENESS_STATUS_NOT_FOUND, "no such");
+  CHECK_FAILS(liveness_model_builtin(NULL, NULL, &model), LIVENESS_STATUS_INVALID_ARGUMENT, "name");
+  CHECK(model == NULL);
+  if (strcmp(text, "[]") == 0) {
+    CHECK_FAILS(liveness_predictor_create(NULL, 0, NULL, &predictor), LIVENESS_STATUS_NOT_FOUND, "LIVENESS_EMBED");
+    CHECK(predictor == NULL);
+    return;
+  }
+  CHECK(strstr(text, "\"task\":\"pad\"") != NULL);
+  REQUIRE_OK(liveness_model_builtin("detector", NULL, &model));
+  liveness_model_destroy(model);
+  REQUIRE_OK(liveness_result_create(&result));
+  REQUIRE_OK(liveness_predictor_create(NULL, 0, NULL, &predictor));
+  REQUIRE_OK(liveness_predictor_predict(predictor, &image, NULL, result));
+  liveness_predictor_destroy(predictor);
+  liveness_result_destroy(result);
+}
+
 int main(void) {
   pad = load("pad.safetensors");
   strict = load("strict.safetensors");
@@ -411,6 +440,7 @@ int main(void) {
   batch();
   roi();
   formats();
+  builtin();
   liveness_model_destroy(pad);
   liveness_model_destroy(strict);
   liveness_model_destroy(detector_model);

@@ -120,3 +120,23 @@ def test_closing(tiny):
         made.close()
         with pytest.raises(liveness.InvalidStateError, match=type(made).__name__):
             _ = made._core
+
+
+def test_builtin():
+    with pytest.raises(liveness.NotFoundError, match="no such"):
+        liveness.Model.builtin("no such")
+    names = liveness.builtin_models()
+    if not names:
+        with pytest.raises(liveness.NotFoundError, match="LIVENESS_EMBED"):
+            liveness.Predictor()
+        return
+    assert {"pad", "detector"} <= {b.task for b in names}
+    assert all(b.licence and b.bytes > 0 for b in names)
+    for b in names:
+        assert liveness.Model.builtin(b.name).name == b.name
+    first = next(b for b in names if b.task == "pad")
+    with liveness.Predictor(threshold=0.4) as predictor:
+        result = predictor.predict(scene(), color="bgr")
+        assert result.verdict == liveness.Verdict.NO_FACE
+        assert result.model == first.name
+        assert result.threshold == pytest.approx(0.4)

@@ -37,7 +37,16 @@ from liveness._evaluation import (
     compare,
     evaluate,
 )
-from liveness._model import Crop, Model, RoiProcessor, available_isas, backends, convert
+from liveness._model import (
+    BuiltinModel,
+    Crop,
+    Model,
+    RoiProcessor,
+    available_isas,
+    backends,
+    builtin_models,
+    convert,
+)
 from liveness._predictor import Ensemble, EnsembleOptions, FaceDetector, Predictor, PredictorOptions, Profiler
 from liveness._resources import Governor, ResourceMonitor, ResourceUsage, Workload
 from liveness._stream import (
@@ -93,6 +102,7 @@ __all__ = [
     "BackendStatus",
     "BatchItem",
     "Box",
+    "BuiltinModel",
     "CacheStatistics",
     "Calibration",
     "CalibrationMethod",
@@ -172,6 +182,7 @@ __all__ = [
     "Workload",
     "available_isas",
     "backends",
+    "builtin_models",
     "clopper_pearson",
     "compare",
     "convert",

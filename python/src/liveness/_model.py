@@ -71,6 +71,27 @@ class Model(Handle[_core.Model]):
         Handle.__init__(model, _core.Model.from_bytes(package, options))
         return model
 
+    @classmethod
+    def builtin(
+        cls,
+        name: str,
+        *,
+        isa: Isa = "auto",
+        verify: bool = True,
+        precision: Precision = "auto",
+        backend: Backend = "auto",
+        device: str = "cpu",
+        plugin: Path | None = None,
+    ) -> Model:
+        """A network that is compiled into the library.
+
+        :param name: as :func:`builtin_models` has it, or "pad" and "detector": the first one for that task
+        """
+        options = (isa, verify, precision, backend, device, None if plugin is None else os.fsencode(plugin), False)
+        model = cls.__new__(cls)
+        Handle.__init__(model, _core.Model.builtin(name, options))
+        return model
+
     @property
     def contract(self) -> dict[str, Any]:
         """How to feed it and how to read it: name, input, crop, score, licence, provenance and more."""
@@ -126,6 +147,22 @@ class Model(Handle[_core.Model]):
 
     def __repr__(self) -> str:
         return "<liveness.Model closed>" if self.closed else f"<liveness.Model {self.name}>"
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinModel:
+    """A package that is compiled into the library; :meth:`Model.builtin` loads it."""
+
+    name: str
+    task: str
+    """"pad", "detector" or "other"."""
+    licence: str
+    bytes: int
+
+
+def builtin_models() -> list[BuiltinModel]:
+    """What is compiled into the library; empty where it was built without."""
+    return [BuiltinModel(*raw) for raw in _core.builtin_models()]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

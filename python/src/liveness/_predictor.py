@@ -153,11 +153,18 @@ class EnsembleOptions(PredictorOptions, total=False):
 class Predictor(_Scorer):
     """One PAD model, with or without a detector. Immutable; any number of threads may use it at once.
 
+    Without a model it takes those that are compiled into the library (:meth:`Model.builtin`): "pad" and, where no
+    detector is given, "detector".
+
     Options are those of :class:`PredictorOptions`: detector, detection, profile, threshold, calibration, limits, abstain,
     all_faces, augmentation, box_convention, cache, pool, profiler.
     """
 
-    def __init__(self, model: Model, **options: Unpack[PredictorOptions]) -> None:
+    def __init__(self, model: Model | None = None, **options: Unpack[PredictorOptions]) -> None:
+        if model is None:
+            model = Model.builtin("pad")
+            if options.get("detector") is None:
+                options["detector"] = Model.builtin("detector")
         super().__init__(_core.Predictor(model._core, *_options(PredictorOptions, options)))
 
 
