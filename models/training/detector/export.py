@@ -106,11 +106,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--threshold", type=float, default=0.5, help="the contract's score_threshold")
+    parser.add_argument(
+        "--spread", type=float, default=1.0, help="times the logits: a student is less sure than its teacher"
+    )
     args = parser.parse_args()
     stored = torch.load(args.checkpoint)
     net = Detector()
     net.load_state_dict(stored["average"])
     net = fused(net)
+    with torch.no_grad():
+        for head in net.heads:
+            head.weight[0] *= args.spread
+            head.bias[0] *= args.spread
+    CONTRACT["detector"]["score_threshold"] = args.threshold
     graph = graph_of(net)
 
     pixels = drawn_face(HEIGHT // BLOCK, WIDTH // BLOCK)
