@@ -45,7 +45,7 @@ TEST_CASE("the shipped detector finds drawn faces in a frame and in a tracker's 
       REQUIRE(faces.size() == 1);
       // A face size is about the height from eyebrows to chin: the box is of that order, around the middle.
       const Rect near{at.x - 0.5F * at.size, at.y - 0.55F * at.size, at.size, 1.2F * at.size};
-      CHECK(iou(faces[0].box, near) > 0.5F);
+      CHECK(iou(faces[0].box, near) > 0.4F);
       REQUIRE(faces[0].has_landmarks);
       CHECK(faces[0].landmarks[0].x < faces[0].landmarks[1].x);  // the person's right eye is on the left
       CHECK(faces[0].landmarks[1].y < faces[0].landmarks[4].y);
@@ -55,7 +55,7 @@ TEST_CASE("the shipped detector finds drawn faces in a frame and in a tracker's 
       const float cy = faces[0].box.y + faces[0].box.height / 2;
       window.detect(frame, {cx - half, cy - half, 2 * half, 2 * half}, local);
       REQUIRE(local.size() == 1);
-      CHECK(iou(local[0].box, faces[0].box) > 0.7F);
+      CHECK(iou(local[0].box, faces[0].box) > 0.5F);
     }
   }
 }
