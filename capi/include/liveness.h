@@ -367,8 +367,8 @@ typedef struct liveness_quantize_options_t {
   int32_t qualify_bf16;       /* default 0; 1: measure bf16 and let the package claim it where it passes the gate */
   int32_t qualify_int8;       /* default 1: the same for int8 */
   double max_acer;            /* gate: growth of (APCER + BPCER) / 2, as a share; default 0.005; needs labels */
-  double max_flips;           /* gate: share of samples whose verdict changes; default 0.01 */
-  double max_score;           /* gate: mean change of P(live); default 0.02 */
+  double max_flips;           /* gate: share of samples whose verdict or faces change; default 0.01 */
+  double max_score;           /* gate: mean change of scores, of a detector also of boxes; default 0.02 */
   double sensitive;           /* share of the layers that may be left in fp32 to pass the gate; default 0.25 */
   const liveness_samples_t*
       samples;             /* for the gate; default NULL: nothing can be qualified. Used during the call only */

@@ -60,19 +60,21 @@ struct ErrorRates {
 struct ScoreDrift {
   std::int64_t samples = 0;
   double outputs = 0;  ///< largest |difference| of an output value, relative to max(1, largest |value| of that output)
-  /// Of a PAD network; of others 0.
-  double mean_score = 0;             ///< mean |difference| of P(live)
+  /// Of a PAD network P(live) and verdicts; of a detector the confidence of the faces that both find. Of others 0.
+  double mean_score = 0;             ///< mean |difference| of scores
   double max_score = 0;              ///< largest
-  double flips = 0;                  ///< share of samples that are LIVE for one of the two alone
+  double flips = 0;                  ///< share of samples that are LIVE, or in which a face is found, by one alone
+  double boxes = 0;                  ///< of a detector: mean of 1 - IoU of the faces that both find
+  double landmarks = 0;              ///< likewise: mean distance of their landmarks over the longer side of the box
   std::optional<ErrorRates> before;  ///< where there are labels
   std::optional<ErrorRates> after;   ///< likewise
 };
 
-/// The accuracy gate: how much a change may move the verdicts of a PAD network.
+/// The accuracy gate: how much a change may move the verdicts of a PAD network, or the faces of a detector.
 struct Gate {
   double acer = 0.005;  ///< growth of (APCER + BPCER) / 2, as a share: 0.005 is half a point; needs labels
-  double flips = 0.01;  ///< share of samples whose verdict changes
-  double score = 0.02;  ///< mean |difference| of P(live)
+  double flips = 0.01;  ///< share of samples whose verdict changes, or in which a face comes or goes
+  double score = 0.02;  ///< mean |difference| of scores; of a detector also of boxes and landmarks (see ScoreDrift)
 };
 
 // ---------------------------------------------------------------- export
@@ -82,7 +84,7 @@ struct ExportOptions {
   /// Weights that the package keeps as int8 are written as whole numbers behind DequantizeLinear (opset 13 and later).
   bool quantized = false;
   /// With `quantized`: activations that feed such layers go through QuantizeLinear too (unsigned 8 bits, one scale a
-  /// tensor, ranges seen in these samples). Not owned; null: activations stay float.
+  /// tensor, over the range of least squared error on these samples). Not owned; null: activations stay float.
   const Samples* activations = nullptr;
 };
 

@@ -107,6 +107,8 @@ std::string to_text(const ScoreDrift& d) {
   std::string text = fmt::format(
       "{} samples: outputs move by {:.4f} at most, scores by {:.4f} on average and {:.4f} at most, {} of verdicts flip",
       d.samples, d.outputs, d.mean_score, d.max_score, percent(d.flips));
+  if (d.boxes > 0 || d.landmarks > 0)
+    text += fmt::format("; boxes move by {:.4f}, landmarks by {:.4f}", d.boxes, d.landmarks);
   if (d.before)
     text += fmt::format("; APCER {} -> {}, BPCER {} -> {}", percent(d.before->apcer), percent(d.after->apcer),
                         percent(d.before->bpcer), percent(d.after->bpcer));

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "liveness/detector.hpp"
 #include "liveness/ensemble.hpp"
 #include "liveness/error.hpp"
 #include "liveness/roi.hpp"
@@ -92,16 +93,23 @@ void check_samples(const Samples& samples, const Contract& contract) {
   }
 }
 
+namespace {
+
+// Pixels of the network's own size and order of colours.
+ImageView image_of(const std::vector<std::uint8_t>& pixels, const InputContract& in) {
+  const PixelFormat format = in.color == ColorOrder::kGray  ? PixelFormat::kGray
+                             : in.color == ColorOrder::kBgr ? PixelFormat::kBgr
+                                                            : PixelFormat::kRgb;
+  return make_image(pixels.data(), in.width, in.height, format);
+}
+
+}  // namespace
+
 Samples golden_samples(const Package& package) {
   Samples samples(package.contract);
   const InputContract& in = package.contract.input;
   const auto add = [&](const std::vector<Golden>& goldens) {
-    for (const auto& golden : goldens) {
-      const PixelFormat format = in.color == ColorOrder::kGray  ? PixelFormat::kGray
-                                 : in.color == ColorOrder::kBgr ? PixelFormat::kBgr
-                                                                : PixelFormat::kRgb;
-      samples.add(make_image(golden.pixels.data(), in.width, in.height, format));
-    }
+    for (const auto& golden : goldens) samples.add(image_of(golden.pixels, in));
   };
   if (package.goldens.empty()) {
     add(make_goldens(package, 4));
@@ -239,6 +247,80 @@ ScoreDrift compare(const Package& package, const Samples& samples, const std::ve
     drift.after = rates(new_verdicts, attacks, bona_fide);
   }
   return drift;
+}
+
+namespace {
+
+// The picture that a sample was made of, as near as 8 bits come.
+std::vector<std::uint8_t> pixels_of(std::span<const float> values, const InputContract& in) {
+  const auto channels = static_cast<std::size_t>(in.channels());
+  const std::size_t plane = values.size() / channels;
+  std::vector<std::uint8_t> pixels(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t c = i / plane;
+    const float share = (values[i] * in.std[c] + in.mean[c] - in.low) / (in.high - in.low);
+    pixels[i % plane * channels + c] = static_cast<std::uint8_t>(std::clamp(std::lround(share * 255), 0L, 255L));
+  }
+  return pixels;
+}
+
+FaceDetector detector_of(const Package& package, Precision precision) {
+  Model::Options options;
+  options.precision = precision;
+  options.verify = false;  // goldens are made anew when the package is written
+  return FaceDetector(Model::from_memory(write_package(package), options));
+}
+
+}  // namespace
+
+std::int64_t compare_faces(const Package& before, const Package& after, Precision precision, const Samples& samples,
+                           ScoreDrift& drift) {
+  constexpr float kSameFace = 0.5F;
+  const FaceDetector old_detector = detector_of(before, Precision::kFp32);
+  const FaceDetector new_detector = detector_of(after, precision);
+  const InputContract& in = before.contract.input;
+  std::int64_t found = 0;
+  std::int64_t pairs = 0;
+  std::int64_t points = 0;
+  std::int64_t flips = 0;
+  double scores = 0;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const auto pixels = pixels_of(samples.values(i), in);
+    const ImageView image = image_of(pixels, in);
+    const std::vector<Face> was = old_detector.detect(image);
+    std::vector<Face> is = new_detector.detect(image);
+    found += std::ssize(was);
+    bool flipped = was.size() != is.size();
+    for (const Face& a : was) {
+      const auto b = std::max_element(
+          is.begin(), is.end(), [&](const Face& x, const Face& y) { return iou(a.box, x.box) < iou(a.box, y.box); });
+      if (b == is.end() || iou(a.box, b->box) < kSameFace) {
+        flipped = true;
+        continue;
+      }
+      ++pairs;
+      const auto difference = static_cast<double>(std::abs(a.score - b->score));
+      scores += difference;
+      drift.max_score = std::max(drift.max_score, difference);
+      drift.boxes += 1 - static_cast<double>(iou(a.box, b->box));
+      if (a.has_landmarks && b->has_landmarks) {
+        const double side = static_cast<double>(std::max(a.box.width, a.box.height));
+        for (std::size_t k = 0; k < a.landmarks.size(); ++k, ++points) {
+          drift.landmarks += static_cast<double>(std::hypot(a.landmarks[k].x - b->landmarks[k].x,
+                                                            a.landmarks[k].y - b->landmarks[k].y)) /
+                             side;
+        }
+      }
+      is.erase(b);
+    }
+    flips += flipped ? 1 : 0;
+  }
+  const auto mean = [](double sum, std::int64_t count) { return count > 0 ? sum / static_cast<double>(count) : 0; };
+  drift.mean_score = mean(scores, pairs);
+  drift.boxes = mean(drift.boxes, pairs);
+  drift.landmarks = mean(drift.landmarks, points);
+  drift.flips = mean(static_cast<double>(flips), static_cast<std::int64_t>(samples.size()));
+  return found;
 }
 
 double milliseconds(const Executable& executable, const Package& package, const Samples& samples) {

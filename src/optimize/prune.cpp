@@ -225,6 +225,8 @@ PruneReport prune(const std::filesystem::path& package, const std::filesystem::p
     const Samples& samples = *options.samples;
     report.drift = compare(before, samples, run_samples(*old_plan, before, samples, samples.size()),
                            run_samples(*new_plan, after, samples, samples.size()));
+    if (after.contract.task == Task::kDetector)
+      static_cast<void>(compare_faces(before, after, Precision::kFp32, samples, *report.drift));
   }
   save_package(after, out);
   return report;

@@ -123,8 +123,13 @@ Qualification Quantizer::judge(const Package& after, Precision precision) const 
   }
   const Samples& samples = *options_.samples;
   q.drift = compare(after, samples, expected_, run_samples(*executable, after, samples, samples.size()));
-  if (after.contract.task != Task::kPad) {
-    q.reason = "only PAD networks have verdicts to compare";
+  const bool detector = after.contract.task == Task::kDetector;
+  if (!detector && after.contract.task != Task::kPad) {
+    q.reason = "only PAD networks have verdicts and only detectors faces to compare";
+    return q;
+  }
+  if (detector && compare_faces(before_, after, precision, samples, q.drift) == 0) {
+    q.reason = "no face was found in the samples";
     return q;
   }
   const auto bound = [&](const char* what, double found, double allowed) {
@@ -134,6 +139,10 @@ Qualification Quantizer::judge(const Package& after, Precision precision) const 
   };
   q.passed = bound("flips", q.drift.flips, options_.gate.flips);
   q.passed = bound("mean change of the score", q.drift.mean_score, options_.gate.score) && q.passed;
+  if (detector) {
+    q.passed = bound("of boxes", q.drift.boxes, options_.gate.score) && q.passed;
+    q.passed = bound("of landmarks", q.drift.landmarks, options_.gate.score) && q.passed;
+  }
   if (q.drift.before)
     q.passed = bound("growth of ACER", q.drift.after->acer() - q.drift.before->acer(), options_.gate.acer) && q.passed;
   return q;
@@ -189,6 +198,8 @@ QuantizeReport Quantizer::run(Package& after) {
     if (q.passed) after.contract.qualified.push_back(q.precision);
   report.stored =
       compare(after, samples, expected_, run_samples(*plan(after, Precision::kFp32), after, samples, samples.size()));
+  if (after.contract.task == Task::kDetector)
+    static_cast<void>(compare_faces(before_, after, Precision::kFp32, samples, report.stored));
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Node& node = after.graph.nodes[layers_[i]];
     const Tensor& weight = after.graph.tensors[static_cast<std::size_t>(node.inputs[1].id)];

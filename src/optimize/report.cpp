@@ -10,9 +10,10 @@ Json to_value(const std::optional<ErrorRates>& r) {
 }
 
 Json to_value(const ScoreDrift& d) {
-  return {{"samples", d.samples},      {"outputs", d.outputs}, {"mean_score", d.mean_score},
-          {"max_score", d.max_score},  {"flips", d.flips},     {"before", to_value(d.before)},
-          {"after", to_value(d.after)}};
+  return {
+      {"samples", d.samples},      {"outputs", d.outputs}, {"mean_score", d.mean_score}, {"max_score", d.max_score},
+      {"flips", d.flips},          {"boxes", d.boxes},     {"landmarks", d.landmarks},   {"before", to_value(d.before)},
+      {"after", to_value(d.after)}};
 }
 
 }  // namespace

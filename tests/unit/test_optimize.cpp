@@ -15,6 +15,7 @@
 #include "refusal.hpp"
 #include "shared_models.hpp"
 #include "temporary_folder.hpp"
+#include "tiny_models.hpp"
 
 using namespace liveness;
 using namespace liveness::test;
@@ -280,6 +281,48 @@ TEST_CASE("quantize: the gate decides what a package may claim") {
   }
 }
 
+TEST_CASE("quantize: a detector is judged by the faces that it finds") {
+  const TemporaryFolder folder;
+  const Package before = tiny_detector_package();
+  const auto in = saved(folder, before);
+  const auto out = folder / "out.safetensors";
+  Samples samples(before.contract);
+  const auto show = [&](int faces) {
+    Scene scene;
+    for (int i = 0; i < faces; ++i) scene.face(i % 4, i / 4, 100, 37 * i);
+    samples.add(scene.view());
+  };
+  QuantizeOptions options;
+  options.qualify = {Precision::kBf16};
+  options.samples = &samples;
+  SECTION("faces that stay where they are") {
+    for (int faces = 0; faces < 6; ++faces) show(faces);
+    const auto report = quantize(in, out, options);
+    REQUIRE(report.qualifications.size() == 1);
+    INFO(report.qualifications[0].reason);
+    CHECK(report.qualifications[0].passed);
+    CHECK(read_package(FileSource(out)).contract.qualified == options.qualify);
+    const ScoreDrift& drift = report.qualifications[0].drift;
+    CHECK(drift.flips == 0);
+    CHECK(drift.boxes > 0);  // sizes come from weights that are rounded
+    CHECK(drift.boxes < 0.01);
+    CHECK(drift.landmarks < 0.01);
+    CHECK_THAT(to_json(report), Catch::Contains("\"landmarks\":"));
+    options.gate.score = drift.boxes / 2;
+    options.sensitive = 0;  // no way out by leaving layers in fp32
+    const auto strict = quantize(in, out, options);
+    CHECK_FALSE(strict.qualifications[0].passed);
+    CHECK_THAT(strict.qualifications[0].reason, Catch::Contains("of boxes"));
+    CHECK(read_package(FileSource(out)).contract.qualified.empty());
+  }
+  SECTION("no face, no claim") {
+    show(0);
+    const auto report = quantize(in, out, options);
+    CHECK_FALSE(report.qualifications[0].passed);
+    CHECK_THAT(report.qualifications[0].reason, Catch::Contains("no face"));
+  }
+}
+
 TEST_CASE("prune: arithmetic goes, widths stay multiples, contract and goldens are made anew") {
   const TemporaryFolder folder;
   const Package before = network();
@@ -426,6 +469,15 @@ TEST_CASE("export: int8 weights as they are stored") {
   export_onnx(small, folder / "f.onnx");
   const auto size = [&](const char* name) { return static_cast<double>(std::filesystem::file_size(folder / name)); };
   CHECK(size("q.onnx") < 0.7 * size("f.onnx"));
+  // Activations of all such layers but the first two, between a pair of nodes each.
+  const Samples samples = samples_for(before);
+  options.activations = &samples;
+  export_onnx(small, folder / "a.onnx", options);
+  const std::vector<std::byte> bytes = read_file(folder / "a.onnx");
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  int pairs = 0;
+  for (auto at = text.find("_uint8"); at != text.npos; at = text.find("_uint8", at + 1)) ++pairs;
+  CHECK(pairs == 2 * 4);
   options.opset = 11;
   CHECK_THAT(refusal(Status::kInvalidArgument, [&] { export_onnx(small, folder / "x", options); }),
              Catch::Contains("13"));

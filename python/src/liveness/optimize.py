@@ -91,10 +91,14 @@ class ScoreDrift:
     outputs: float
     """Largest difference of an output value, relative to max(1, largest value of that output)."""
     mean_score: float
-    """Mean difference of P(live); of networks other than PAD 0, as the next two."""
+    """Mean difference of P(live), or of the confidence of faces that both find; of others 0, as what follows."""
     max_score: float
     flips: float
-    """Share of samples that are LIVE for one of the two alone."""
+    """Share of samples that are LIVE, or in which a face is found, by one of the two alone."""
+    boxes: float
+    """Of a detector: mean of 1 - IoU of the faces that both find."""
+    landmarks: float
+    """Likewise: mean distance of their landmarks over the longer side of the box."""
     before: ErrorRates | None
     """Where there are labels."""
     after: ErrorRates | None
@@ -191,8 +195,8 @@ def quantize(
         floats), "fp16", or "fp32" as they are
     :param qualify: precisions to be measured
     :param max_acer: gate: growth of (APCER + BPCER) / 2, as a share; needs labels
-    :param max_flips: gate: share of samples whose verdict changes
-    :param max_score: gate: mean change of P(live)
+    :param max_flips: gate: share of samples whose verdict changes, or in which a face comes or goes
+    :param max_score: gate: mean change of scores; of a detector also of boxes (1 - IoU) and landmarks
     :param samples: for the gate; None: nothing can be qualified
     :param sensitive: share of the layers that may be left in fp32 to pass the gate, the most sensitive ones first
     :param keep: names of layers that stay fp32 in any case
