@@ -77,7 +77,10 @@ def agreement(network: Student, folder: Path) -> dict[str, dict[str, float]]:
         with np.load(folder / f"test_{name}.npz") as data:
             labels, crops, teacher = data["labels"], data["crops"], odds(data["v1se"])
         with torch.no_grad():
-            parts = [log_odds(network(values(crops[i : i + 128]).to(device))).cpu().numpy() for i in range(0, len(crops), 128)]
+            parts = [
+                log_odds(network(values(crops[i : i + 128]).to(device))).cpu().numpy()
+                for i in range(0, len(crops), 128)
+            ]
         own = np.concatenate(parts)
         out[name] = {
             "auc": auc(labels, own),
@@ -130,7 +133,9 @@ def cache(args: argparse.Namespace) -> None:
                         boxes = [(x, y, w, h)]
                         for size, right, down in jitters:
                             k, m = 1 + size, max(w, h)
-                            boxes.append((x + w / 2 - k * w / 2 + right * m, y + h / 2 - k * h / 2 + down * m, k * w, k * h))
+                            boxes.append(
+                                (x + w / 2 - k * w / 2 + right * m, y + h / 2 - k * h / 2 + down * m, k * w, k * h)
+                            )
                         each = [roi.extract(picture, b, color="bgr") for b in boxes]
                         for i, key in enumerate(moved_inputs):
                             moved_inputs[key].append([crops[i].values for crops in each])
@@ -146,7 +151,10 @@ def cache(args: argparse.Namespace) -> None:
             if moved:
                 arrays["moved"] = np.ascontiguousarray(np.concatenate(moved).transpose(0, 2, 3, 1)).astype(np.uint8)
             np.savez(path, **arrays)
-            print(f"{path}: {len(arrays['labels'])} faces, {int(arrays['labels'].sum())} bona fide, {missed} without a face", flush=True)
+            print(
+                f"{path}: {len(arrays['labels'])} faces, {int(arrays['labels'].sum())} bona fide, {missed} without a face",
+                flush=True,
+            )
 
 
 def flips(scores: np.ndarray, bound: float) -> float:
@@ -162,7 +170,13 @@ def report(args: argparse.Namespace) -> None:
     contract, info = networks["fp32"].contract, networks["fp32"].info
     profile = contract["score"]["profiles"]["balanced"]
     bound = float(np.log(profile["live"] / (1 - profile["live"])))
-    out: dict = {"package": contract["name"], "macs": info.macs, "bytes": args.package.stat().st_size, "bound": bound, "sets": {}}
+    out: dict = {
+        "package": contract["name"],
+        "macs": info.macs,
+        "bytes": args.package.stat().st_size,
+        "bound": bound,
+        "sets": {},
+    }
     for name in SETS:
         with np.load(args.work / f"test_{name}.npz") as file:
             data = dict(file)
@@ -175,14 +189,19 @@ def report(args: argparse.Namespace) -> None:
         entry["auc_interval"] = interval(labels, mine, data["groups"])
         entry["pair_interval"] = interval(labels, rivals(data)["pair"], data["groups"])
         teacher = rivals(data)["teacher"]
-        raw = (mine - contract_bias(args.work)) if (args.work / "calibration.json").exists() else mine
+        raw = mine - json.loads((args.work / "calibration.json").read_text())["bias"]
         entry["correlation"] = float(np.corrcoef(mine, teacher)[0, 1])
         entry["agree"] = float(((raw > 0) == (teacher > 0)).mean())
-        entry["apcer"] = {s: float((mine[data["species"] == s] >= bound).mean()) for s in sorted(set(data["species"][labels == 0]))}
+        entry["apcer"] = {
+            s: float((mine[data["species"] == s] >= bound).mean()) for s in sorted(set(data["species"][labels == 0]))
+        }
         entry["apcer"]["all"] = float((mine[labels == 0] >= bound).mean())
         entry["bpcer"] = float((mine[labels == 1] < bound).mean())
         pair = rivals(data)["pair"]
-        entry["pair_at_half"] = {"apcer": float((pair[labels == 0] >= 0).mean()), "bpcer": float((pair[labels == 1] < 0).mean())}
+        entry["pair_at_half"] = {
+            "apcer": float((pair[labels == 0] >= 0).mean()),
+            "bpcer": float((pair[labels == 1] < 0).mean()),
+        }
         for p in ("bf16", "int8"):
             entry[f"{p}_flips"] = float(((scores[p] >= bound) != (mine >= bound)).mean())
         moved = odds(networks["fp32"].run_pixels(data["moved"])["logits"])
@@ -194,10 +213,6 @@ def report(args: argparse.Namespace) -> None:
     if args.out:
         args.out.write_text(text)
     print(text)
-
-
-def contract_bias(work: Path) -> float:
-    return float(json.loads((work / "calibration.json").read_text())["bias"])
 
 
 def main() -> None:

@@ -120,7 +120,12 @@ def main() -> None:
         "labelled training parts of these three. See models/pad_default.md."
     )
     made, tensors = graph(student, calibration["slope"], calibration["bias"])
-    document = {"format": 1, "contract": contract(args.size, args.version, calibration, about), "graph": made, "goldens": []}
+    document = {
+        "format": 1,
+        "contract": contract(args.size, args.version, calibration, about),
+        "graph": made,
+        "goldens": [],
+    }
     for i, pixels in enumerate(noise_pictures(4)):
         stored = {"pixels": f"golden.{i}.pixels", "outputs": {"logits": f"golden.{i}.logits"}, "tolerance": 0.01}
         document["goldens"].append(stored)
@@ -142,7 +147,9 @@ def main() -> None:
     for q in report.qualifications:
         print(q.precision, "passed" if q.passed else f"missed: {q.reason}", f"flips {q.drift.flips:.4f}")
     shipped = liveness.Model(args.out)
-    print(f"{args.out}: {args.out.stat().st_size} bytes, goldens within {shipped.verify():.2g}, {shipped.contract.get('qualified')}")
+    print(
+        f"{args.out}: {args.out.stat().st_size} bytes, goldens within {shipped.verify():.2g}, {shipped.contract.get('qualified')}"
+    )
 
 
 if __name__ == "__main__":

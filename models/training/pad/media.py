@@ -23,7 +23,8 @@ VIEWS = {
     "cjdowner/interfaces": ("2166b2273fd050699e112e95a251f0519cce58c3", "portraits; CC0 by its README"),
     "voteview/member_photos": (
         "687cf7a9212a445431ad7441d8bfd0b7bf297eff",
-        "official portraits of members of the US Congress; public domain or government sources by its README",
+        "portraits of members of the US Congress, from its Bioguide and from Wikipedia; largely public domain or government "
+        "sources by its README",
     ),
     "mukammilbasha/Dataset": (
         "ccfc1c0881a202a712203d422368db3e5be89a59",
@@ -89,7 +90,10 @@ def labelled(media: Path, name: str, part: str) -> Iterator[tuple[np.ndarray, in
     if name == "nuaa":  # the published lists; they name some files that are missing
         source = Snapshot(media, "imironica/liveness")
         steps = (10, 14) if test else (6, 6)
-        for label, folder, kind, step in ((1, "ClientRaw", "client", steps[0]), (0, "ImposterRaw", "imposter", steps[1])):
+        for label, folder, kind, step in (
+            (1, "ClientRaw", "client", steps[0]),
+            (0, "ImposterRaw", "imposter", steps[1]),
+        ):
             lines = source.read(f"db/{kind}_{part}_raw.txt").decode().replace("\\", "/").split("\n")
             for line in [x.strip() for x in lines if x.strip()][::step]:
                 rows.append((f"db/{folder}/{line}", label, "print", line.split("/")[0] + folder))
@@ -106,7 +110,14 @@ def labelled(media: Path, name: str, part: str) -> Iterator[tuple[np.ndarray, in
     elif name == "casia":  # N_k.avi_F_{real,fake}.jpg, k tells the kind
         source = Snapshot(media, "Ankit-Mishra0/anti-face-spoofing")
         files = sorted(f for f in source.files() if f"/{part}_img/color/" in f and f.endswith(".jpg"))
-        kinds = {"3": "warped print", "5": "cut print", "7": "tablet", "4": "warped print", "6": "cut print", "8": "tablet"}
+        kinds = {
+            "3": "warped print",
+            "5": "cut print",
+            "7": "tablet",
+            "4": "warped print",
+            "6": "cut print",
+            "8": "tablet",
+        }
         fine = {"HR_2": "warped print", "HR_3": "cut print", "HR_4": "tablet"}
         for f in files[::2]:
             clip, rest = os.path.basename(f).split(".avi")
@@ -127,7 +138,7 @@ def view_sources(media: Path) -> Iterator[tuple[str, np.ndarray]]:
         yield "face", source.picture(path)
     source = Snapshot(media, "voteview/member_photos")
     for row in csv.DictReader(source.read("members.csv").decode().splitlines()):
-        if int(row["congress"]) >= 95 and row["source"] == "bio_guide":  # since 1977, most in color
+        if int(row["congress"]) >= (95 if row["source"] == "bio_guide" else 80):  # in color for the most part
             yield "face", source.picture(row["image"])
     source = Snapshot(media, "mukammilbasha/Dataset")
     for path in sorted(f for f in source.files() if re.match(r"images/(train|test)/maksssksksss\d+\.png$", f)):

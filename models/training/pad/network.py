@@ -14,7 +14,16 @@ MEAN, STD = 127.5, 64.0  # of a pixel, 0..255
 
 # Steps of (kind, channels): "down" 3x3 stride 2, "one" x + conv(x), "two" x + conv(conv(x)), "point" 1x1.
 SIZES = {
-    "default": [("down", 16), ("down", 32), ("one", 32), ("down", 64), ("two", 64), ("down", 96), ("one", 96), ("point", 128)],
+    "default": [
+        ("down", 16),
+        ("down", 32),
+        ("one", 32),
+        ("down", 64),
+        ("two", 64),
+        ("down", 96),
+        ("one", 96),
+        ("point", 128),
+    ],
     "tiny": [("down", 16), ("down", 16), ("down", 32), ("one", 32), ("down", 64), ("one", 64), ("point", 64)],
 }
 

@@ -4,13 +4,15 @@
   prepare.py --media MIRROR --detector YUNET_640.onnx|FACES.safetensors --out WORK [--scenes 2] [--seed 1]
 
 WORK/pool.u8 holds the pixels of all pictures one after the other, WORK/pool.npz where each lies, its face's box and its
-kind: face, live, print, screen, thing. Faces are scaled to 50-160 pixels; `--scenes` pictures with simulated surroundings
-are made of each portrait, one attack of two. Views never come from the sets that the network is tested on.
+kind: face, live, print, screen, thing, sharp. Faces are scaled to 50-160 pixels; `--scenes` pictures with simulated
+surroundings are made of each portrait, one attack of two. Portraits with more detail give close pictures as well (sharp).
+Views never come from the sets that the network is tested on.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -19,7 +21,8 @@ import media
 import numpy as np
 import simulate
 
-KINDS = ["face", "live", "print", "screen", "thing"]
+KINDS = ["face", "live", "print", "screen", "thing", "sharp"]
+SHARP = 150  # pixels of a face's height from which a portrait has detail for close views
 
 
 def find_face(detector: liveness.FaceDetector, picture: np.ndarray) -> np.ndarray | None:
@@ -34,6 +37,13 @@ def chroma(picture: np.ndarray) -> float:
     """Mean distance between the largest and smallest color of a pixel: near 0 in gray pictures."""
     some = picture[::4, ::4].astype(np.int16)
     return float((some.max(2) - some.min(2)).mean())
+
+
+def sharpen(add: Callable[..., None], picture: np.ndarray, box: np.ndarray, room: np.ndarray, r: simulate.Rng) -> None:
+    scale = min(1, r.uniform(140, 260) / box[3])
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    add("sharp", small, box * scale)
+    add("sharp", *simulate.scene(small, box * scale, room, r, ["live", "print", "screen"][r.integers(3)], close=True))
 
 
 def main() -> None:
@@ -83,8 +93,18 @@ def main() -> None:
             for turn in range(args.scenes):
                 kind = "live" if (number + turn) % 2 == 0 else "print" if r.random() < 0.5 else "screen"
                 add(kind, *simulate.scene(small, box * scale, rooms[r.integers(len(rooms))], r, kind))
+            if box[3] >= SHARP:
+                sharpen(add, picture, box, rooms[r.integers(len(rooms))], r)
     at, height, width, kind, box, tone = zip(*index, strict=True)
-    np.savez(args.out / "pool.npz", at=at, height=height, width=width, kind=np.int8(kind), box=np.float32(box), chroma=np.float32(tone))
+    np.savez(
+        args.out / "pool.npz",
+        at=at,
+        height=height,
+        width=width,
+        kind=np.int8(kind),
+        box=np.float32(box),
+        chroma=np.float32(tone),
+    )
     counts = {k: int((np.array(kind) == i).sum()) for i, k in enumerate(KINDS)}
     print(f"{args.out}: {counts}, {(args.out / 'pool.u8').stat().st_size >> 20} MiB")
 

@@ -20,7 +20,9 @@ def waves(shape: tuple[int, ...], r: Rng, period: tuple[float, float]) -> np.nda
     x, y = grid(shape)
     angle = r.choice([0, np.pi / 2, r.uniform(0, np.pi)])
     length = np.exp(r.uniform(*np.log(period)))
-    bend = cv2.resize(r.normal(0, r.uniform(0, 5), (4, 4)).astype(np.float32), shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    bend = cv2.resize(
+        r.normal(0, r.uniform(0, 5), (4, 4)).astype(np.float32), shape[1::-1], interpolation=cv2.INTER_CUBIC
+    )
     return np.cos((x * np.cos(angle) + y * np.sin(angle) + bend) * (2 * np.pi / length) + r.uniform(0, 6.28))
 
 
@@ -37,7 +39,9 @@ def printed(picture: np.ndarray, r: Rng) -> np.ndarray:
         f = f + r.normal(0, r.uniform(0.01, 0.05), (*f.shape[:2], 1)).astype(np.float32)
     low, high = r.uniform(0.02, 0.2), r.uniform(0.72, 1)
     f = (low + f * (high - low)) * (1 + r.normal(0, 0.04, 3).astype(np.float32))
-    light = cv2.resize(r.normal(0, r.uniform(0.02, 0.12), (3, 3)).astype(np.float32), f.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    light = cv2.resize(
+        r.normal(0, r.uniform(0.02, 0.12), (3, 3)).astype(np.float32), f.shape[1::-1], interpolation=cv2.INTER_CUBIC
+    )
     return np.clip(f * (1 + light[..., None]) * 255, 0, 255).astype(np.uint8)
 
 
@@ -62,14 +66,16 @@ def screened(picture: np.ndarray, r: Rng) -> np.ndarray:
     return np.clip(f * r.uniform(0.9, 1.3) * 255, 0, 255).astype(np.uint8)
 
 
-def scene(picture: np.ndarray, box: np.ndarray, room: np.ndarray, r: Rng, kind: str) -> tuple[np.ndarray, np.ndarray]:
+def scene(
+    picture: np.ndarray, box: np.ndarray, room: np.ndarray, r: Rng, kind: str, close: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """The picture held or standing before a room; kind: live (cut out, soft edge), print or screen (edges, bezel, tilt).
 
-    Returns the frame, about five faces wide and high, and the face's box in it.
+    Returns the frame, three to five faces wide and high (close: about two, in more pixels), and the face's box in it.
     """
     x, y, w, h = box
-    face = r.uniform(50, 110)  # pixels
-    size = int(face * r.uniform(3, 5))
+    face = r.uniform(120, 200) if close else r.uniform(50, 110)  # pixels
+    size = int(face * (r.uniform(1.7, 2.6) if close else r.uniform(3, 5)))
     scale = face / h
     room = cv2.resize(room, (size, size), interpolation=cv2.INTER_AREA)
     gain = np.exp(r.normal(0, 0.12, 3)).astype(np.float32)
@@ -103,7 +109,9 @@ def scene(picture: np.ndarray, box: np.ndarray, room: np.ndarray, r: Rng, kind: 
         matrix = matrix @ cv2.getPerspectiveTransform(corners, corners + tilt)
         if r.random() < 0.8:
             edge = h * r.uniform(0.03, 0.5, 4)
-            rim = corners + np.float32([[-edge[0], -edge[1]], [edge[2], -edge[1]], [edge[2], edge[3]], [-edge[0], edge[3]]])
+            rim = corners + np.float32(
+                [[-edge[0], -edge[1]], [edge[2], -edge[1]], [edge[2], edge[3]], [-edge[0], edge[3]]]
+            )
             rim = cv2.perspectiveTransform(rim[None], matrix)[0]
             dark = kind == "screen" and r.random() < 0.75
             color = r.normal(0, 6, 3) + (r.uniform(5, 60) if dark else r.uniform(180, 255))

@@ -37,11 +37,11 @@ def load(work: Path, number: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pick_shard(number: int, replay: int, r: np.random.Generator) -> int:
-    """A new shard a round; from round `replay` on every second round takes one of the 40 latest once more."""
+    """A new shard a round; from round `replay` on every second round takes one of the 16 latest once more."""
     if number < replay:
         return number
     fresh = replay + (number - replay + 1) // 2
-    return int(r.integers(max(0, fresh - 40), fresh)) if (number - replay) % 2 else fresh
+    return int(r.integers(max(0, fresh - 16), fresh)) if (number - replay) % 2 else fresh
 
 
 def distance(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -115,7 +115,15 @@ def main() -> None:
             line |= {"tests": agreement(mean, args.tests)}
         curve.append(line)
         state = {"student": student.state_dict(), "mean": mean.state_dict(), "optimizer": optimizer.state_dict()}
-        state |= {"round": number + 1, "step": step, "seen": seen, "curve": curve, "size": args.size, "rounds": args.rounds, "seed": args.seed}
+        state |= {
+            "round": number + 1,
+            "step": step,
+            "seen": seen,
+            "curve": curve,
+            "size": args.size,
+            "rounds": args.rounds,
+            "seed": args.seed,
+        }
         torch.save(state, checkpoint.with_suffix(".part"))
         os.replace(checkpoint.with_suffix(".part"), checkpoint)
         print(time.strftime("%H:%M:%S"), json.dumps(line), flush=True)

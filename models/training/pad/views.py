@@ -19,7 +19,7 @@ import numpy as np
 from prepare import KINDS
 
 SIDE, COUNT, BATCH = 80, 8192, 256
-SHARES = {"face": 0.34, "live": 0.22, "print": 0.17, "screen": 0.17, "thing": 0.1}
+SHARES = {"face": 0.2, "live": 0.15, "print": 0.14, "screen": 0.13, "thing": 0.1, "sharp": 0.28}
 
 
 class Pool:
@@ -95,7 +95,9 @@ def mask(r: np.random.Generator) -> np.ndarray:
         center = (40 + int(r.integers(-10, 11)), 40 + int(r.integers(-10, 11)))
         cv2.ellipse(m, center, (int(r.integers(8, 34)), int(r.integers(10, 40))), 0, 0, 360, 1.0, -1)
         return cv2.GaussianBlur(m, (0, 0), r.uniform(0.6, 3))[..., None]
-    corners = np.float32([[0, 0], [1, 0], [1, 1], [0, 1]]) * r.uniform(30, 74) + r.uniform(0, 30, 2) + r.normal(0, 4, (4, 2))
+    corners = (
+        np.float32([[0, 0], [1, 0], [1, 1], [0, 1]]) * r.uniform(30, 74) + r.uniform(0, 30, 2) + r.normal(0, 4, (4, 2))
+    )
     cv2.fillConvexPoly(m, (corners * 16).astype(np.int32), 1.0, cv2.LINE_AA, 4)
     return m[..., None]
 
@@ -128,12 +130,20 @@ class Chance:
         r = np.random.default_rng(0)
         self.noise = r.standard_normal(1 << 21).astype(np.float32)
         x, y = np.meshgrid(np.arange(SIDE), np.arange(SIDE))
-        periods, angles, phases = np.exp(r.uniform(np.log(2), np.log(25), 512)), r.uniform(0, np.pi, 512), r.uniform(0, 6.28, 512)
-        angles = np.where(r.random(512) < 0.5, np.round(angles / np.pi * 2) * np.pi / 2 + r.normal(0, 0.05, 512), angles)
+        periods, angles, phases = (
+            np.exp(r.uniform(np.log(2), np.log(25), 512)),
+            r.uniform(0, np.pi, 512),
+            r.uniform(0, 6.28, 512),
+        )
+        angles = np.where(
+            r.random(512) < 0.5, np.round(angles / np.pi * 2) * np.pi / 2 + r.normal(0, 0.05, 512), angles
+        )
         u = np.cos(angles)[:, None, None] * x + np.sin(angles)[:, None, None] * y
         angle = r.uniform(0, 6.28, 64)[:, None, None]
         self.slopes = (((x - 40) * np.cos(angle) + (y - 40) * np.sin(angle)) / 40).astype(np.float32)[..., None]
-        self.waves = np.cos(u * (2 * np.pi / periods)[:, None, None] + phases[:, None, None]).astype(np.float32)[..., None]
+        self.waves = np.cos(u * (2 * np.pi / periods)[:, None, None] + phases[:, None, None]).astype(np.float32)[
+            ..., None
+        ]
 
     def gauss(self, r: np.random.Generator) -> np.ndarray:
         n = SIDE * SIDE * 3
