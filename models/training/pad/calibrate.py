@@ -34,22 +34,24 @@ def calibrated(logits: np.ndarray, slope: float, bias: float) -> np.ndarray:
 
 
 def fit(sets: list[Scored]) -> tuple[float, float]:
-    """Newton's method on the weighted likelihood; targets as Platt's, a little inside 0 and 1."""
+    """The likeliest slope and bias; targets as Platt's, a little inside 0 and 1. The slope is searched on a grid, twice."""
     y = np.concatenate([np.where(label == 1, 0.99, 0.01) for _, label in sets])
     w = np.concatenate([np.where(label == 1, 1 / (label == 1).sum(), 1 / (label == 0).sum()) for _, label in sets])
     logits = np.concatenate([z for z, _ in sets])
-    whole, bias = 1.0, 0.0
-    for _ in range(20):  # the log-odds of scaled logits are not quite scaled log-odds: until nothing is left to scale
-        x, slope = odds((logits * whole).astype(np.float32)), 1.0
-        for _ in range(30):
-            p = sigmoid(slope * x + bias)
-            g = np.array([(w * (p - y) * x).sum(), (w * (p - y)).sum()])
-            h = w * p * (1 - p)
-            hessian = np.array([[(h * x * x).sum(), (h * x).sum()], [(h * x).sum(), h.sum()]]) + 1e-9 * np.eye(2)
-            change = np.linalg.solve(hessian, g)
-            slope, bias = slope - float(change[0]), bias - float(change[1])
-        whole *= slope
-    return whole, bias
+
+    def best_bias(slope: float) -> tuple[float, float, float]:
+        x, low, high = odds((logits * slope).astype(np.float32)), -30.0, 30.0
+        for _ in range(50):  # the sum of the errors grows with the bias
+            bias = (low + high) / 2
+            low, high = (low, bias) if (w * (sigmoid(x + bias) - y)).sum() > 0 else (bias, high)
+        p = np.clip(sigmoid(x + bias), 1e-12, 1 - 1e-12)
+        return float(-(w * (y * np.log(p) + (1 - y) * np.log(1 - p))).sum()), slope, bias
+
+    slopes = np.geomspace(0.02, 4, 40)
+    middle = min(best_bias(s) for s in slopes)[1]
+    step = slopes[1] / slopes[0]
+    _, slope, bias = min(best_bias(s) for s in np.geomspace(middle / step, middle * step, 41))
+    return float(slope), float(bias)
 
 
 def main() -> None:

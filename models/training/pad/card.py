@@ -104,7 +104,8 @@ MiniFASNetV1SE (minivision-ai/Silent-Face-Anti-Spoofing, Apache-2.0; crop 4.0, 8
 No label was used for that, and no picture of NUAA, Replay-Attack or CASIA-FASD gave a view: the figures below are
 leave-one-set-out figures for each of the three. Labels came in once at the end: slope {calibration["slope"]:.3f} and bias
 {calibration["bias"]:.3f} of the log-odds (two numbers in the last layer) and the thresholds are fitted on the training parts of these
-three sets (of Replay-Attack: development part), which are not among the pictures below. AUC, EER and correlation do not depend on it.
+three sets (of Replay-Attack: development part), which are not among the pictures below. Ranks hardly depend on them (the sum over the two
+classes of attacks does, a little).
 
 Views: portraits, portraits cut out before other backgrounds, simulated prints and displays, faceless pictures; crops of
 1.2 to 4 face sizes, mixing of two, sheets held before another picture, tone, colour, light, blur, noise, JPEG. Architecture: 3x3
