@@ -29,7 +29,7 @@ def test_the_portrait_has_one_face(rows):
     assert overlap(faces[0].box, FACE) > 0.6
     assert faces[0].landmarks is not None
     for found, seen in zip(faces[0].landmarks, LANDMARKS, strict=True):
-        assert np.hypot(found.x - seen[0], found.y - seen[1]) < 10
+        assert np.hypot(found.x - seen[0], found.y - seen[1]) < 12
 
 
 def test_mirrored_and_without_the_face():
