@@ -2,10 +2,12 @@
 set_source_files_properties(src/engine/kernels_portable.cpp src/engine/kernels_avx2.cpp src/engine/kernels_avx512.cpp
   PROPERTIES SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)
 # Debug builds keep some optimisation here: unrolled tiles without it are too slow to test with.
-# A build for size shrinks everything but the kernels.
-set(kernel_flags $<$<CONFIG:Debug>:-O1> $<$<CONFIG:MinSizeRel>:-O3>)
+# A build for size shrinks everything but the kernels; unrolled by hand as they are, -O3 would only make them larger.
+set(kernel_flags $<$<CONFIG:Debug>:-O1> $<$<CONFIG:MinSizeRel>:-O2>)
+set_property(SOURCE src/engine/kernels_portable.cpp src/engine/kernels_avx2.cpp src/engine/kernels_avx512.cpp APPEND PROPERTY
+  COMPILE_DEFINITIONS $<$<CONFIG:MinSizeRel>:LIVENESS_SMALL_KERNELS>)
 set_property(SOURCE src/engine/dense_ops.cpp src/vision/roi_kernels.cpp src/vision/roi_kernels_x86.cpp src/vision/resample.cpp
-  src/vision/quality.cpp APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:MinSizeRel>:-O3>)
+  src/vision/quality.cpp APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:MinSizeRel>:-O2>)
 set_property(SOURCE src/engine/kernels_portable.cpp src/pipeline/hash_portable.cpp APPEND PROPERTY COMPILE_OPTIONS ${kernel_flags})
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set_property(SOURCE src/engine/kernels_avx2.cpp APPEND PROPERTY COMPILE_OPTIONS ${kernel_flags} -mavx2 -mfma)

@@ -239,6 +239,22 @@ void tile(const Tile& t) {
   if (!done) finish_tile(t, R, N);
 }
 
+// A build for size has tiles of few heights and works a remainder off in more of them; otherwise there are all.
+#ifdef LIVENESS_SMALL_KERNELS
+inline constexpr bool kEveryTile = false;
+#else
+inline constexpr bool kEveryTile = true;
+#endif
+constexpr bool has_tile(int vectors, int rows) {
+  return kEveryTile || rows == tile_rows(vectors) || rows == 4 || rows == 1;
+}
+// The largest tile there is of at most so many pixels.
+LIVENESS_INLINE int largest_tile(int vectors, int pixels) {
+  int rows = pixels < tile_rows(vectors) ? pixels : tile_rows(vectors);
+  while (!has_tile(vectors, rows)) --rows;
+  return rows;
+}
+
 // tile<1..R, N> as a table: every count of pixels up to the largest has its own, so no remainder is computed twice.
 inline constexpr int kMaxTileRows = 24;
 struct TileTable {
@@ -247,7 +263,7 @@ struct TileTable {
 
 template <int N, int R, int kDepth, int kStep>
 constexpr void fill_tiles(TileTable& table) {
-  table.at[N - 1][R] = tile<R, N, kDepth, kStep>;
+  if constexpr (has_tile(N, R)) table.at[N - 1][R] = tile<R, N, kDepth, kStep>;
   if constexpr (R > 1) fill_tiles<N, R - 1, kDepth, kStep>(table);
 }
 
@@ -277,7 +293,7 @@ constexpr void fill_half_tiles(TileTable& table) {
 template <class Half>
 constexpr TileTable make_half_tiles() {
   TileTable table{};
-  if constexpr (Half::kOn) fill_half_tiles<Half, kMaxVectors, Half::rows(kMaxVectors)>(table);
+  if constexpr (Half::kOn && kEveryTile) fill_half_tiles<Half, kMaxVectors, Half::rows(kMaxVectors)>(table);
   return table;
 }
 
@@ -295,7 +311,7 @@ LIVENESS_INLINE void tile_line(const TileTable& table, Tile t, int pixels) {
   int left = pixels;
   int tiles = (pixels + most - 1) / most;
   while (left > 0) {
-    int rows = (left + tiles - 1) / tiles;
+    int rows = kEveryTile ? (left + tiles - 1) / tiles : largest_tile(vectors, left);
     if constexpr (Half::kOn) rows = smaller(left, rows + rows % 2);  // pairs
     table.at[vectors - 1][rows](t);
     t.a_offset += rows * t.a_step;
@@ -308,7 +324,7 @@ LIVENESS_INLINE void tile_line(const TileTable& table, Tile t, int pixels) {
 
 template <class Half>
 LIVENESS_INLINE void tile_block_of(const Tile& t, int pixels) {
-  if constexpr (Half::kOn) {
+  if constexpr (Half::kOn && kEveryTile) {
     if (t.block->half) return tile_line<Half>(kHalfTiles, t, pixels);
   }
   tile_line(kTiles, t, pixels);
@@ -832,7 +848,7 @@ void bordered(const Operation& op, float* arena, int y0, int y1) {
 constexpr Kernels make_kernels() {
   return {kLanes,
           kMaxVectors,
-          Halves::kOn,
+          Halves::kOn && kEveryTile,
           bordered<conv>,
           bordered<conv_planes>,
           bordered<depthwise>,

@@ -147,7 +147,7 @@ struct LowTileTable {
 
 template <class Dot, int N, int R>
 constexpr void fill_low_tiles(LowTileTable& table) {
-  table.at[N - 1][R] = low_tile<Dot, R, N>;
+  if constexpr (has_tile(N, R)) table.at[N - 1][R] = low_tile<Dot, R, N>;
   if constexpr (R > 1) fill_low_tiles<Dot, N, R - 1>(table);
 }
 
@@ -174,7 +174,7 @@ LIVENESS_INLINE void low_tile_line(LowTile t, int pixels) {
   int left = pixels;
   int tiles = (pixels + most - 1) / most;
   while (left > 0) {
-    const int rows = (left + tiles - 1) / tiles;
+    const int rows = kEveryTile ? (left + tiles - 1) / tiles : largest_tile(vectors, left);
     kLowTiles<Dot>.at[vectors - 1][rows](t);
     t.a_offset += rows * t.a_step;
     t.out += rows * t.out_step;
