@@ -155,8 +155,8 @@ class Models(unittest.TestCase):
         (line,) = run("score", "--json", "pictures/nobody.png", env=empty).stdout.splitlines()
         self.assertIn(json.loads(line)["model"], [b["name"] for b in built_in])
         for b in built_in:
-            self.assertIn("built in", run("info", b["name"]).stdout)
-            self.assertIn(b["name"], run("doctor").stdout)
+            self.assertEqual(json.loads(run("info", b["name"], "--json").stdout)["contract"]["licence"], b["licence"])
+            self.assertIn(f"built in  ({b['name']}", run("doctor").stdout)
         self.assertIn("right", run("models", "verify", env=empty).stdout)
 
 
