@@ -314,6 +314,14 @@ def test_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str], monke
             server.main(wrong)
 
 
+def test_without_a_configuration_the_own_networks_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LIVENESS_MODEL_PATH", raising=False)
+    shared = networks.load(networks.read_config(None))
+    assert shared.names == ["pad_default"]
+    seen = visitor.picture_scorer(shared.pictures)(clip.portrait(), 0.0)
+    assert len(seen["faces"]) == 1 and 0 < seen["score"] < 1
+
+
 def test_the_program(config_file: Path) -> None:
     with web.running("--config", str(config_file), "--message-bytes", "50000", "--origin", "https://demo.example") as url:
         page = httpx2.get(url + "/")
