@@ -122,6 +122,7 @@ class Governor {
   /// Whether to work on a frame that was taken at `seconds` (any clock that runs evenly; a jump costs one frame at
   /// most). Frames that are left out are spread evenly.
   [[nodiscard]] bool admit(double seconds) noexcept {
+    ++offered_;
     if (rate_ > 0) {
       const double passed = std::clamp(seconds - last_frame_.value_or(seconds - 1 / rate_), 0.0, 1.0);
       last_frame_ = seconds;
@@ -152,10 +153,11 @@ class Governor {
     last_update_ = seconds;
     const double used = busy_ / span_;
     const double frames = static_cast<double>(taken_) / passed;
+    const bool any = offered_ > 0;
     busy_ = span_ = 0;
-    taken_ = 0;
+    taken_ = offered_ = 0;
     const Decision before = decision_;
-    decision_.why = steer_cpu(used, frames, passed, seconds);
+    decision_.why = steer_cpu(used, frames, any, passed, seconds);
     steer_memory(usage.resident_bytes, seconds);
     decision_.workload = at_level(decision_.level);
     steer_capture(seconds);
@@ -188,10 +190,11 @@ class Governor {
   // The frames a second that the source can give; a stream that nobody knows is taken for 30.
   [[nodiscard]] double source_fps() const noexcept { return options_.best.fps > 0 ? options_.best.fps : 30; }
 
-  std::string steer_cpu(double used, double frames, double passed, double seconds) {
+  // `any`: the source gave frames, though perhaps none was taken.
+  std::string steer_cpu(double used, double frames, bool any, double passed, double seconds) {
     if (options_.cpu <= 0) return "no CPU budget";
     std::string why = text(used) + " of " + text(options_.cpu) + " cores at " + text(frames) + " frames a second";
-    if (frames <= 0) return why + ": nothing to steer";
+    if (!any || (frames <= 0 && mean_frames_ <= 0)) return why + ": nothing to steer";
     // What a frame costs is a mean that forgets half in three periods, since single frames (those with a detection)
     // cost many times others. The mean alone would settle beside the budget where the cost varies, so the core seconds
     // spent over or under it are kept as a debt and paid back over `kPayback` seconds.
@@ -203,7 +206,9 @@ class Governor {
                        2 * kPayback * options_.cpu);
     double rate = 0;
     if (limited || debt_ > kSlack * options_.cpu)
-      rate = allowed * std::clamp(1 - debt_ / (kPayback * options_.cpu), 0.25, 1.5);
+      // However large the debt: a stream with long pauses loses its faces.
+      rate =
+          std::max(allowed * std::clamp(1 - debt_ / (kPayback * options_.cpu), 0.25, 1.5), std::min(allowed, kSteady));
     const double floor = std::min(options_.min_fps, source_fps());
     if (seconds - level_since_ >= 4 * options_.period) {
       if (allowed < floor && decision_.level + 1 < kLevels) {
@@ -294,6 +299,7 @@ class Governor {
   static constexpr double kSlack = 0.1;  // seconds of the budget that may be overdrawn before frames are left out
   static constexpr double kRoom = 2.2;   // times min_fps that must fit before frames become dearer
   static constexpr double kTight = 0.9;  // share of the memory budget above which nothing is made dearer
+  static constexpr double kSteady = 2;   // frames a second that debts are not paid out of
   static constexpr double kLeastRate = 0.5;
 
   Options options_;
@@ -302,11 +308,12 @@ class Governor {
   double credit_ = 0;
   std::optional<double> last_frame_;
   std::optional<double> last_update_;
-  std::uint64_t taken_ = 0;  // frames since the last decision
-  double mean_used_ = 0;     // cores
-  double mean_frames_ = 0;   // a second
-  double debt_ = 0;          // core seconds spent over the budget
-  double busy_ = 0;          // core seconds since the last decision, over `span_` seconds
+  std::uint64_t offered_ = 0;  // frames since the last decision
+  std::uint64_t taken_ = 0;    // those of them that were worked on
+  double mean_used_ = 0;       // cores
+  double mean_frames_ = 0;     // a second
+  double debt_ = 0;            // core seconds spent over the budget
+  double busy_ = 0;            // core seconds since the last decision, over `span_` seconds
   double span_ = 0;
   double patience_;
   double level_since_ = 0;

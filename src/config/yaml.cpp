@@ -77,6 +77,9 @@ Document parse_yaml(std::string_view yaml, std::string_view origin) {
   } catch (const Json::exception&) {
     throw Error(Status::kConfigInvalid, document.origin + ": not valid UTF-8");
   }
+  // yaml-cpp would make something else of it, which is no UTF-8.
+  if (yaml.find('\0') != std::string_view::npos)
+    throw Error(Status::kConfigInvalid, document.origin + ": has a zero byte, which no text has");
   try {
     Converter converter(origin);
     document.root = converter.convert(YAML::Load(std::string(yaml)), "", 0);

@@ -170,6 +170,7 @@ TEST_CASE("refusals name file, line, column, key, and the nearest known one") {
   CHECK_THAT(refused("a: [\n"), Contains("c.yaml:2:1: not valid YAML"));
   CHECK_THAT(refused("pipeline:\n  skip: 1\n  skip: 2\n"), Contains("c.yaml:3:3: the key \"skip\" occurs twice"));
   CHECK_THAT(refused("logging: {file: \"\xff\"}\n"), Contains("not valid UTF-8"));
+  CHECK_THAT(refused(std::string("decision: {profile:\0strict}\n", 28)), Contains("zero byte"));
 }
 
 TEST_CASE("keys of the earlier system are refused with what replaces them") {
