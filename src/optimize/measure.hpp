@@ -29,8 +29,8 @@ void visit_samples(const Executable& executable, const Package& package, const S
 [[nodiscard]] ScoreDrift compare(const Package& package, const Samples& samples,
                                  const std::vector<SampleOutputs>& before, const std::vector<SampleOutputs>& after);
 
-// The same of a detector, run as users run it: the faces that `before` finds in fp32 and `after` in `precision`. Returns
-// how many faces `before` finds.
+// The same of a detector, run as users run it: the faces that `before` finds in fp32 and `after` in `precision`.
+// Returns how many faces `before` finds.
 std::int64_t compare_faces(const Package& before, const Package& after, Precision precision, const Samples& samples,
                            ScoreDrift& drift);
 
