@@ -130,7 +130,7 @@ std::array<std::string_view, N> names_of() {
   return names;
 }
 
-Row reasons(About a, std::function<ReasonMask&(Settings&)> get) {
+Row reasons(About a, const std::function<ReasonMask&(Settings&)>& get) {
   Row row{a.key, std::move(a.meaning), a.live, Kind::kList, false, "list of reasons", {}, {}};
   std::array<std::string_view, kReasonCount> names;
   for (int i = 0; i < kReasonCount; ++i) names[static_cast<std::size_t>(i)] = to_string(static_cast<Reason>(1U << i));
@@ -161,7 +161,7 @@ Row texts(About a, std::vector<std::string> Settings::*field) {
 }
 
 // clang-format off
-#define FIELD(path) [](auto& s) -> auto& { return s.path; }
+#define FIELD(path) [](auto& s) -> auto& { return s.path; }  // NOLINT(bugprone-macro-parentheses): a path of members
 // clang-format on
 
 Row targets(About a, float DecisionTargets::*which) {

@@ -253,8 +253,9 @@ class FaceDetector::Impl {
         Face face;
         face.score = 1 / (1 + std::exp(-map[cell]));
         if (!(face.score >= threshold)) continue;
+        const std::size_t row = cell / static_cast<std::size_t>(grid.columns);
         const auto x = static_cast<float>(cell % static_cast<std::size_t>(grid.columns));
-        const auto y = static_cast<float>(cell / static_cast<std::size_t>(grid.columns));
+        const auto y = static_cast<float>(row);
         const auto at = [&](std::size_t channel) { return map[channel * cells + cell]; };
         const float width = std::exp(at(3)) * grid.stride;
         const float height = std::exp(at(4)) * grid.stride;
