@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <set>
@@ -86,6 +87,15 @@ TEST_CASE("work may call the pool again, and callers share it") {
 }
 
 TEST_CASE("an exception ends the work early and is passed on") {
+  WorkerPool alone(1);
+  int begun_alone = 0;
+  CHECK_THROWS_WITH(alone.run(100000,
+                              [&](std::size_t i) {
+                                ++begun_alone;
+                                if (i == 3) throw std::runtime_error("number three");
+                              }),
+                    "number three");
+  CHECK(begun_alone == 4);
   WorkerPool pool(3);
   for (int round = 0; round < 20; ++round) {
     std::atomic<int> begun{0};
@@ -93,6 +103,9 @@ TEST_CASE("an exception ends the work early and is passed on") {
                                [&](std::size_t i) {
                                  ++begun;
                                  if (i == 3) throw std::runtime_error("number three");
+                                 // The others may not be through before the pool hears of the exception: the thread
+                                 // that throws can be kept off the processor for as long as the system likes.
+                                 if (i > 3) std::this_thread::sleep_for(std::chrono::milliseconds(1));
                                }),
                       "number three");
     CHECK(begun < 100000);
