@@ -13,6 +13,7 @@ import argparse
 import math
 import multiprocessing
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,14 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from network import MEAN, STD, STRIDES, Detector, decode, parameters_and_macs
+from network import MEAN, STD, STRIDES, Conv, Detector, decode, parameters_and_macs
 from views import BATCHES, Item, Views
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from muon import Muon  # noqa: E402
+
 HEIGHTS = ((0.0, 52.0), (38.0, 1e9))  # of the faces that each stride learns; both learn the overlap
-RATE, AVERAGE = 4e-3, 0.998
+RATE, MIXING_RATE, AVERAGE = 4e-3, 2e-2, 0.998  # MIXING_RATE: of layers that mix channels, by Muon
 
 
 def cells(h: int, w: int) -> np.ndarray:
@@ -129,15 +133,22 @@ def main() -> None:
     net = Detector()
     print("parameters {}, multiply-accumulates at 320x240 {}".format(*parameters_and_macs(net, 240, 320)), flush=True)
     net = net.train().to(memory_format=torch.channels_last)
-    weights = [p for p in net.parameters() if p.ndim > 1], [p for p in net.parameters() if p.ndim == 1]
-    groups = [{"params": w, "weight_decay": d} for w, d in zip(weights, (5e-4, 0.0), strict=True)]
-    optimizer = torch.optim.AdamW(groups, lr=RATE)
+    mixing = [m[0].weight for m in net.modules() if isinstance(m, Conv) and m[0].groups == 1]
+    inner = {id(p) for p in mixing}
+    weights = [p for p in net.parameters() if p.ndim > 1 and id(p) not in inner]
+    biases = [p for p in net.parameters() if p.ndim == 1]
+    groups = [{"params": weights, "weight_decay": 5e-4}, {"params": biases, "weight_decay": 0.0}]
+    optimizers = [
+        torch.optim.AdamW(groups, lr=RATE, fused=True),
+        Muon(mixing, lr=MIXING_RATE, weight_decay=5e-3),
+    ]
     average = {k: v.clone() for k, v in net.state_dict().items()}
     step, spent, seen = 0, 0.0, 0
     if path.exists():
         stored = torch.load(path)
         net.load_state_dict(stored["net"])
-        optimizer.load_state_dict(stored["optimizer"])
+        for optimizer, state in zip(optimizers, stored["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
         average, step, spent, seen = (stored[k] for k in ("average", "step", "seconds", "pictures"))
 
     spawn = multiprocessing.get_context("spawn")
@@ -146,7 +157,8 @@ def main() -> None:
     maker.start()
 
     def save() -> None:
-        stored = {"net": net.state_dict(), "average": average, "optimizer": optimizer.state_dict(), "step": step}
+        stored = {"net": net.state_dict(), "average": average, "step": step}
+        stored |= {"optimizers": [o.state_dict() for o in optimizers]}
         stored |= {"seconds": spent, "pictures": seen, "seed": args.seed}
         torch.save(stored, path.with_suffix(".tmp"))
         path.with_suffix(".tmp").rename(path)
@@ -159,18 +171,21 @@ def main() -> None:
         done = step / args.steps if args.steps else spent / (60 * args.minutes)
         if done >= 1:
             break
-        rate = RATE * min(1, (step + 1) / 150) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        pace = min(1, (step + 1) / 150) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+        for optimizer, rate in zip(optimizers, (RATE, MIXING_RATE), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * pace
         images, owner, faces = held
         x = (torch.from_numpy(images)[:, None].float() - MEAN) / STD
         parts = losses(
             net(x.contiguous(memory_format=torch.channels_last)), torch.from_numpy(owner), torch.from_numpy(faces)
         )
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
         sum(parts).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         keep = min(AVERAGE, (step + 1) / (step + 20))
         with torch.no_grad():
             for name, value in net.state_dict().items():
@@ -184,7 +199,7 @@ def main() -> None:
         if step % 100 == 0:
             mean = " ".join(f"{v:.4f}" for v in total / 100)
             print(
-                f"{step}: {spent / 60:.1f} min, {seen} pictures; face, box, points {mean}; rate {rate:.5f}", flush=True
+                f"{step}: {spent / 60:.1f} min, {seen} pictures; face, box, points {mean}; rate {RATE * pace:.5f}", flush=True
             )
             total[:] = 0
         if spent - saved > 120:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Slope, bias and thresholds from labelled training parts of the three sets: the only use of labels.
 
-  calibrate.py --work WORK --labelled FOLDER --size default
+  calibrate.py --work WORK --labelled FOLDER [--name default]
 
 A logistic fit of the log-odds with the same weight for each set and class, on FOLDER/train_SET.npz (evaluate.py cache).
 Thresholds on the same parts, each set weighing the same: `strict` where no more than 2 % of the attacks pass, `balanced`
@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from evaluate import SETS, odds
-from network import Student, values
+from evaluate import odds
+from network import trained, values
+from origins import SETS
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -58,12 +59,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--labelled", type=Path, required=True)
-    parser.add_argument("--size", default="default")
+    parser.add_argument("--name", default="default")
     args = parser.parse_args()
-    saved = torch.load(args.work / f"{args.size}.pt", map_location="cpu", weights_only=True)
-    student = Student(args.size)
-    student.load_state_dict(saved["mean"])
-    student.eval()
+    student, _ = trained(args.work / f"{args.name}.pt")
 
     def scores(part: str, name: str) -> Scored:
         with np.load(args.labelled / f"{part}_{name}.npz") as data, torch.no_grad():
@@ -102,7 +100,7 @@ def main() -> None:
         p, y = calibrated(test[name][0], a, b), test[name][1]
         elsewhere[name] = {"apcer": float((p[y == 0] >= 0.5).mean()), "bpcer": float((p[y == 1] < 0.5).mean())}
     out = {"slope": slope, "bias": bias, "profiles": profiles, "bias_of_two_on_third": elsewhere}
-    (args.work / "calibration.json").write_text(json.dumps(out, indent=1))
+    (args.work / f"{args.name}.json").write_text(json.dumps(out, indent=1))
     print(json.dumps(out, indent=1))
 
 

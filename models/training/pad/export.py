@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A checkpoint becomes a package: norms folded, contract, golden inputs, fp16, precisions that pass the gate.
 
-  export.py --work WORK --size default --out models/pad_default.safetensors [--version 1]
+  export.py --work WORK [--name default] --out models/pad_default.safetensors [--version 2]
 
-The contract's scores are calibrated by WORK/calibration.json (calibrate.py), which is a slope and a bias of the log-odds
+The contract's scores are calibrated by WORK/NAME.json (calibrate.py), which is a slope and a bias of the log-odds
 and the thresholds of the profiles.
 """
 
@@ -19,7 +19,8 @@ import liveness
 import numpy as np
 import torch
 from liveness import optimize
-from network import MEAN, SLOPE, STD, Student
+from network import MEAN, SLOPE, STD, Student, trained
+from origins import SETS, names
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -51,7 +52,7 @@ def graph(student: Student, slope: float, bias: float) -> tuple[dict, dict[str, 
     def convolution(name: str, x: str, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> str:
         weight, offset = folded(conv, norm)
         inputs = [x, constant(f"{name}.weight", weight), constant(f"{name}.bias", offset)]
-        return node("conv", name, inputs, strides=list(conv.stride), pads=[conv.padding[0]] * 4)
+        return node("conv", name, inputs, strides=list(conv.stride), pads=[conv.padding[0]] * 4, group=conv.groups)
 
     def leaky(name: str, x: str) -> str:
         return node("leaky_relu", name, [x], alpha=SLOPE)
@@ -64,7 +65,7 @@ def graph(student: Student, slope: float, bias: float) -> tuple[dict, dict[str, 
         if step.skip:
             y = node("add", f"sum{i}", [y, x])
         x = leaky(f"act{i}" if step.second is None else f"act{i}b", y)
-    x = node("global_average_pool", "pooled", [x])
+    x = convolution("places", x, student.places, student.norm)
     x = node("reshape", "flat", [x], shape=[1, student.head.in_features])
     weight = student.head.weight.detach().numpy().T * slope
     offset = student.head.bias.detach().numpy() * slope + np.float32([0, bias, 0])
@@ -79,9 +80,9 @@ def noise_pictures(count: int) -> list[np.ndarray]:
     return [np.kron(cell, np.ones((20 // len(cell),) * 2 + (1,))).astype(np.uint8) for cell in cells[:count]]
 
 
-def contract(size: str, version: str, calibration: dict, about: str) -> dict:
+def contract(name: str, version: str, calibration: dict, about: str) -> dict:
     return {
-        "name": f"pad_{size}",
+        "name": f"pad_{name}",
         "version": version,
         "task": "pad",
         "input": {
@@ -104,25 +105,31 @@ def contract(size: str, version: str, calibration: dict, about: str) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--size", default="default")
+    parser.add_argument("--name", default="default")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--version", default="1")
+    parser.add_argument("--version", default="2")
     args = parser.parse_args()
-    saved = torch.load(args.work / f"{args.size}.pt", map_location="cpu", weights_only=True)
-    student = Student(args.size)
-    student.load_state_dict(saved["mean"])
-    student.eval()
-    calibration = json.loads((args.work / "calibration.json").read_text())
+    student, saved = trained(args.work / f"{args.name}.pt")
+    calibration = json.loads((args.work / f"{args.name}.json").read_text())
+    if set(names(saved["origins"])) & set(SETS):
+        whose = (
+            "public portraits, simulated attacks, faceless pictures and the training parts of NUAA, Replay-Attack and "
+            "CASIA-FASD (research sets), without labels"
+        )
+    else:
+        whose = (
+            "public portraits, simulated attacks and faceless pictures, without labels; no picture of NUAA, "
+            "Replay-Attack or CASIA-FASD was a view"
+        )
     about = (
-        "Made by models/training/pad: learned the logits of MiniFASNetV1SE (minivision-ai/Silent-Face-Anti-Spoofing, "
-        f"Apache-2.0) on {saved['curve'][-1]['views']} views of public portraits, simulated attacks and faceless pictures, "
-        "without labels; no picture of NUAA, Replay-Attack or CASIA-FASD was a view. Slope, bias and thresholds from "
-        "labelled training parts of these three. See models/pad_default.md."
+        "Made by models/training/pad: learned what MiniFASNetV1SE (minivision-ai/Silent-Face-Anti-Spoofing, "
+        f"Apache-2.0) computes on {saved['curve'][-1]['views']} views of {whose}. Slope, bias and thresholds from "
+        f"labelled parts of these three that gave no views. See models/pad_{args.name}.md."
     )
     made, tensors = graph(student, calibration["slope"], calibration["bias"])
     document = {
         "format": 1,
-        "contract": contract(args.size, args.version, calibration, about),
+        "contract": contract(args.name, args.version, calibration, about),
         "graph": made,
         "goldens": [],
     }
@@ -137,7 +144,7 @@ def main() -> None:
         package.Network(plain).save(plain)  # golden outputs
         model = liveness.Model(plain, precision="fp32")
         samples = optimize.Samples(model)
-        for name in ("nuaa", "replay", "casia"):  # the parts that calibration used: bona fide and attacks
+        for name in SETS:  # the parts that calibration used: bona fide and attacks
             with np.load(args.work / f"train_{name}.npz") as data:
                 for crop, label in zip(data["crops"], data["labels"], strict=True):
                     samples.add(crop, color="bgr", label="bona_fide" if label else "attack")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,17 @@ from torch import nn
 SLOPE = 0.2  # below zero; a learned slope would cost a quarter of the training time on a CPU
 MEAN, STD = 127.5, 64.0  # of a pixel, 0..255
 
-# Steps of (kind, channels): "down" 3x3 stride 2, "one" x + conv(x), "two" x + conv(conv(x)), "point" 1x1.
+# Steps of (kind, channels): "down" 3x3 stride 2, "one" x + conv(x), "two" x + conv(conv(x)), "point" 1x1. The last map,
+# 5x5 places, is weighed place by place in each channel, as the teacher's is.
 SIZES = {
     "default": [
-        ("down", 16),
+        ("down", 32),
         ("down", 32),
         ("one", 32),
         ("down", 64),
-        ("two", 64),
-        ("down", 96),
-        ("one", 96),
+        ("one", 64),
+        ("down", 112),
+        ("one", 112),
         ("point", 128),
     ],
     "tiny": [("down", 16), ("down", 16), ("down", 32), ("one", 32), ("down", 64), ("one", 64), ("point", 64)],
@@ -55,10 +57,22 @@ class Student(nn.Module):
         super().__init__()
         widths = [3] + [c for _, c in SIZES[size]]
         self.steps = nn.Sequential(*[Step(k, widths[i], c) for i, (k, c) in enumerate(SIZES[size])])
+        self.places = nn.Conv2d(widths[-1], widths[-1], 5, groups=widths[-1], bias=False)
+        nn.init.constant_(self.places.weight, 1 / 25)
+        self.norm = nn.BatchNorm2d(widths[-1])
         self.head = nn.Linear(widths[-1], 3)
 
+    def inside(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The maps of 10x10 and of 5x5 places, and the numbers before the logits."""
+        x = (x - MEAN) / STD
+        middle = x
+        for step in self.steps:
+            x = step(x)
+            middle = x if x.shape[-1] == 10 else middle
+        return middle, x, self.norm(self.places(x)).flatten(1)
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.steps((x - MEAN) / STD).mean((2, 3)))
+        return self.head(self.inside(x)[2])
 
     def macs(self) -> int:
         total = self.head.weight.numel()
@@ -73,6 +87,14 @@ class Student(nn.Module):
         for hook in hooks:
             hook.remove()
         return total
+
+
+def trained(path: Path) -> tuple[Student, dict[str, Any]]:
+    """The network of a checkpoint of train.py, ready to be asked, and all that the checkpoint says."""
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    student = Student(saved["size"])
+    student.load_state_dict(saved["mean"])
+    return student.eval(), saved
 
 
 def values(views: np.ndarray) -> torch.Tensor:

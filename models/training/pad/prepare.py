@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Makes the pool of base pictures from which views are cut.
 
-  prepare.py --media MIRROR --detector YUNET_640.onnx|FACES.safetensors --out WORK [--scenes 2] [--seed 1]
+  prepare.py --media MIRROR --detector YUNET_640.onnx|FACES.safetensors --out WORK [--variant open] [--scenes 2] [--seed 1]
 
 WORK/pool.u8 holds the pixels of all pictures one after the other, WORK/pool.npz where each lies, its face's box and its
-kind: face, live, print, screen, thing, sharp. Faces are scaled to 50-160 pixels; `--scenes` pictures with simulated
+kind: face, live, print, screen, thing, sharp, frame. Faces are scaled to 50-160 pixels; `--scenes` pictures with simulated
 surroundings are made of each portrait, one attack of two. Portraits with more detail give close pictures as well (sharp).
-Views never come from the sets that the network is tested on.
+Frames are those of the training parts of sets of attacks, as they are; the variant `open` has none.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import liveness
 import media
 import numpy as np
 import simulate
+from origins import ORIGINS
 
-KINDS = ["face", "live", "print", "screen", "thing", "sharp"]
+KINDS = ["face", "live", "print", "screen", "thing", "sharp", "frame"]
 SHARP = 150  # pixels of a face's height from which a portrait has detail for close views
 
 
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--detector", type=Path, required=True)
     parser.add_argument("--contract", type=Path, help="of a detector in ONNX")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--variant", choices=["default", "open"], default="default")
     parser.add_argument("--scenes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -63,12 +65,18 @@ def main() -> None:
     rooms: list[np.ndarray] = []
     with (args.out / "pool.u8").open("wb") as pool:
 
-        def add(kind: str, picture: np.ndarray, box: np.ndarray) -> None:
-            index.append((pool.tell(), *picture.shape[:2], KINDS.index(kind), tuple(map(float, box)), chroma(picture)))
+        def add(kind: str, picture: np.ndarray, box: np.ndarray, origin: str = "open") -> None:
+            place = (pool.tell(), *picture.shape[:2])
+            index.append((*place, KINDS.index(kind), ORIGINS.index(origin), tuple(map(float, box)), chroma(picture)))
             pool.write(np.ascontiguousarray(picture).tobytes())
 
-        for kind, picture in media.view_sources(args.media):
+        for kind, origin, picture in media.view_sources(args.media, args.variant):
             if picture is None or min(picture.shape[:2]) < 60:
+                continue
+            if kind == "frame":
+                box = find_face(detector, picture)
+                if box is not None:
+                    add(kind, picture, box, origin)
                 continue
             if kind == "face":
                 box = find_face(detector, picture)
@@ -95,13 +103,14 @@ def main() -> None:
                 add(kind, *simulate.scene(small, box * scale, rooms[r.integers(len(rooms))], r, kind))
             if box[3] >= SHARP:
                 sharpen(add, picture, box, rooms[r.integers(len(rooms))], r)
-    at, height, width, kind, box, tone = zip(*index, strict=True)
+    at, height, width, kind, origin, box, tone = zip(*index, strict=True)
     np.savez(
         args.out / "pool.npz",
         at=at,
         height=height,
         width=width,
         kind=np.int8(kind),
+        origin=np.int8(origin),
         box=np.float32(box),
         chroma=np.float32(tone),
     )

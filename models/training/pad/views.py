@@ -4,37 +4,68 @@
   views.py --work WORK --teacher V1SE.onnx --contract V1SE.yaml --shards 100 [--seed 1] [--precision bf16]
 
 Shard k depends on the pool, the seed and k alone; shards that lie there already are kept, so that a run that was stopped
-goes on. WORK/views/000k.npz holds 8192 views: uint8 (count, 80, 80, 3) BGR, and the teacher's logits.
+goes on. WORK/views/000k.npz holds 8192 views: uint8 (count, 80, 80, 3) BGR, the teacher's logits, some of what it computes
+on the way (HINTS), and of which sets' pictures a view was made. With --most it waits while so many shards lie there
+(train.py --forget removes those that it is done with); --first and --step share the work among processes.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import time
 from pathlib import Path
 
 import cv2
 import liveness
 import numpy as np
+import onnx
+from origins import ORIGINS
 from prepare import KINDS
 
 SIDE, COUNT, BATCH = 80, 8192, 256
-SHARES = {"face": 0.2, "live": 0.15, "print": 0.14, "screen": 0.13, "thing": 0.1, "sharp": 0.28}
+SHARES = {"face": 0.14, "live": 0.1, "print": 0.1, "screen": 0.09, "thing": 0.07, "sharp": 0.18, "frame": 0.32}
+FRAMES = {"nuaa": 0.25, "replay": 0.35, "casia": 0.4}
+# Outputs inside MiniFASNetV1SE: at 10x10 and 5x5 places (128 channels each), and the 128 numbers before the logits.
+HINTS = {
+    "middle": "/conv_4/model/model.5/Add_output_0",
+    "late": "/conv_5/model/model.1/Add_output_0",
+    "features": "/bn/BatchNormalization_output_0",
+}
+MIDDLE = 32  # random directions of the middle map's channels that are kept: they tell distances nearly as well as all
 
 
 class Pool:
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, without: list[str]) -> None:
         self.index = dict(np.load(work / "pool.npz"))
         self.pixels = np.memmap(work / "pool.u8", np.uint8, "r")
         # Gray pictures are attacks to the teacher, whatever they show: one in ten of them is enough.
         keep = (self.index["chroma"] > 4) | (np.arange(len(self.index["kind"])) % 10 == 0)
+        origin = self.index["origin"]
+        keep &= ~np.isin(origin, [ORIGINS.index(name) for name in without])
         self.members = [np.flatnonzero((self.index["kind"] == i) & keep) for i in range(len(KINDS))]
+        frames = self.members[KINDS.index("frame")]
+        self.frames = {name: frames[origin[frames] == ORIGINS.index(name)] for name in FRAMES}
+        self.frames = {name: members for name, members in self.frames.items() if len(members)}
+        share = np.array([SHARES[k] if len(m) else 0 for k, m in zip(KINDS, self.members, strict=True)])
+        self.share = share / share.sum()
+        weight = np.array([FRAMES[name] for name in self.frames])
+        self.weight = weight / weight.sum() if self.frames else weight
 
-    def draw(self, r: np.random.Generator) -> tuple[str, np.ndarray, np.ndarray]:
-        kind = r.choice(len(KINDS), p=[SHARES[k] for k in KINDS])
-        i = r.choice(self.members[kind])
+    def draw(self, r: np.random.Generator) -> tuple[str, np.ndarray, np.ndarray, int]:
+        """Kind, picture, box, and a bit for the set that it is from."""
+        kind = KINDS[pick(self.share, r)]
+        members = self.members[KINDS.index(kind)]
+        if kind == "frame":
+            members = self.frames[list(self.frames)[pick(self.weight, r)]]
+        i = members[r.integers(len(members))]
         h, w, at = (int(self.index[k][i]) for k in ("height", "width", "at"))
-        return KINDS[kind], self.pixels[at : at + h * w * 3].reshape(h, w, 3), self.index["box"][i].astype(float)
+        picture = self.pixels[at : at + h * w * 3].reshape(h, w, 3)
+        return kind, picture, self.index["box"][i].astype(float), 1 << int(self.index["origin"][i])
+
+
+def pick(share: np.ndarray, r: np.random.Generator) -> int:
+    return min(int(np.searchsorted(np.cumsum(share), r.random())), len(share) - 1)
 
 
 def crop(picture: np.ndarray, box: np.ndarray, scale: float) -> np.ndarray:
@@ -54,8 +85,8 @@ def recorded(part: np.ndarray, r: np.random.Generator) -> np.ndarray:
     return cv2.imdecode(cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, int(r.integers(15, 85))])[1], 1)
 
 
-def cut(pool: Pool, scale: float, r: np.random.Generator) -> np.ndarray:
-    kind, picture, box = pool.draw(r)
+def cut(pool: Pool, scale: float, r: np.random.Generator) -> tuple[np.ndarray, int]:
+    kind, picture, box, origin = pool.draw(r)
     height, width = picture.shape[:2]
     if kind == "thing":
         side = r.uniform(0.12, 0.6) * min(height, width)
@@ -67,7 +98,7 @@ def cut(pool: Pool, scale: float, r: np.random.Generator) -> np.ndarray:
     center = box[:2] + box[2:] / 2 + r.uniform(-0.12, 0.12, 2) * side
     size = side * np.exp(r.uniform(-0.08, 0.08, 2))
     box = np.array([*(center - size / 2), *size])
-    if r.random() < 0.65:  # the frame ends early, as where a face fills a webcam's picture
+    if r.random() < (0.35 if kind == "frame" else 0.65):  # the frame ends early, as where a face fills a webcam's picture
         narrow = side * np.exp(r.uniform(np.log(1.2), np.log(3.5)))
         extent = np.array([narrow, narrow * np.exp(r.uniform(0, 0.6))])[:: int(r.choice([-1, 1]))]
         start = center - extent * r.uniform(0.35, 0.65, 2)
@@ -85,7 +116,7 @@ def cut(pool: Pool, scale: float, r: np.random.Generator) -> np.ndarray:
         part = recorded(part, r)
     how = cv2.INTER_AREA if r.random() < 0.3 else cv2.INTER_LINEAR
     view = cv2.resize(part, (SIDE, SIDE), interpolation=how)
-    return view[:, ::-1] if r.random() < 0.5 else view
+    return (view[:, ::-1] if r.random() < 0.5 else view), origin
 
 
 def mask(r: np.random.Generator) -> np.ndarray:
@@ -186,44 +217,82 @@ def camera(v: np.ndarray, chance: Chance, r: np.random.Generator) -> np.ndarray:
     return v
 
 
-def shard(pool: Pool, chance: Chance, scale: float, seed: int, number: int, count: int) -> np.ndarray:
+def shard(
+    pool: Pool, chance: Chance, scale: float, seed: int, number: int, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     r = np.random.default_rng([seed, number])
-    views = np.empty((count, SIDE, SIDE, 3), np.uint8)
-    before = cut(pool, scale, r)
+    views, origins = np.empty((count, SIDE, SIDE, 3), np.uint8), np.empty(count, np.uint8)
+    before, bit_before = cut(pool, scale, r)
     for i in range(count):
-        plain = cut(pool, scale, r)
+        plain, bit = cut(pool, scale, r)
         chosen = r.random()
         v = mix(plain, before, r) if chosen < 0.2 else held(plain, before, r) if chosen < 0.35 else plain
         views[i] = np.clip(np.round(camera(v, chance, r)), 0, 255)
-        before = plain
-    return views
+        origins[i] = bit | bit_before if chosen < 0.35 else bit
+        before, bit_before = plain, bit
+    return views, origins
+
+
+def with_hints(teacher: Path, folder: Path) -> Path:
+    """The teacher's file with the outputs of HINTS beside its logits."""
+    network = onnx.load(teacher)
+    network.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in HINTS.values()
+    )
+    onnx.save(network, folder / "teacher.onnx")
+    return folder / "teacher.onnx"
+
+
+def without_digest(contract: Path, folder: Path) -> Path:
+    """The contract for that file: its SHA-256 is another one."""
+    lines = [line for line in contract.read_text().splitlines() if not line.startswith("source_sha256")]
+    (folder / "teacher.yaml").write_text("\n".join(lines) + "\n")
+    return folder / "teacher.yaml"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--teacher", type=Path, required=True)
-    parser.add_argument("--contract", type=Path)
+    parser.add_argument("--contract", type=Path, required=True)
     parser.add_argument("--precision", default="bf16")
     parser.add_argument("--shards", type=int, required=True)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--step", type=int, default=1)
+    parser.add_argument("--most", type=int, default=1 << 30)
+    parser.add_argument("--without", nargs="*", default=[], choices=ORIGINS, help="sets that give no views")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    teacher = liveness.Model(args.teacher, contract=args.contract, precision=args.precision)
-    scale, output = teacher.contract["crop"]["scale"], teacher.contract["score"]["output"]
-    pool, chance = Pool(args.work), Chance()
     folder = args.work / "views"
     folder.mkdir(exist_ok=True)
-    for number in range(args.shards):
+    file, contract = with_hints(args.teacher, args.work), without_digest(args.contract, args.work)
+    teacher = liveness.Model(file, contract=contract, precision=args.precision)
+    scale, output = teacher.contract["crop"]["scale"], teacher.contract["score"]["output"]
+    pool, chance = Pool(args.work, args.without), Chance()
+    directions = np.random.default_rng(0).standard_normal((128, MIDDLE)).astype(np.float32) / np.sqrt(128)
+    for number in range(args.first, args.shards, args.step):
         final = folder / f"{number:04}.npz"
         if final.exists():
             continue
-        views = shard(pool, chance, scale, args.seed, number, COUNT)
-        logits = np.concatenate([teacher.run_pixels(views[i : i + BATCH])[output] for i in range(0, COUNT, BATCH)])
+        while len(list(folder.glob("*.npz"))) >= args.most:
+            time.sleep(1)
+        views, origins = shard(pool, chance, scale, args.seed, number, COUNT)
+        answers = [teacher.run_pixels(views[i : i + BATCH]) for i in range(0, COUNT, BATCH)]
+        rows = {name: np.concatenate([a[n] for a in answers]) for name, n in {"logits": output, **HINTS}.items()}
+        middle = np.einsum("bchw,cd->bhwd", rows["middle"], directions, optimize=True)
         part = final.with_suffix(".part")
-        with part.open("wb") as file:
-            np.savez(file, views=views, logits=logits)
+        with part.open("wb") as out:
+            np.savez(
+                out,
+                views=views,
+                origins=origins,
+                logits=rows["logits"].astype(np.float32),
+                middle=middle.astype(np.float16),
+                late=rows["late"].transpose(0, 2, 3, 1).astype(np.float16),
+                features=rows["features"].astype(np.float16),
+            )
         os.replace(part, final)
-        print(f"{final}: live {np.mean(logits.argmax(1) == 1):.3f}", flush=True)
+        print(f"{final}: live {np.mean(rows['logits'].argmax(1) == 1):.3f}", flush=True)
 
 
 if __name__ == "__main__":
