@@ -1029,8 +1029,9 @@ LIVENESS_CHECKED liveness_status_t liveness_config_yaml(const liveness_config_t*
 LIVENESS_CHECKED liveness_status_t liveness_config_reload(liveness_config_t* config, uint32_t* changed,
                                                           uint32_t* waiting) LIVENESS_NOEXCEPT;
 
-/* Loads the models that the configuration names and makes a predictor of them. `profiler` may be NULL: no measuring. As
- * liveness_model_load() and liveness_predictor_create(), and CONFIG_INVALID where no network is named. */
+/* Loads the models that the configuration names and makes a predictor of them; in place of a PAD network or a detector
+ * that it does not name it takes the one inside the library. `profiler` may be NULL: no measuring. As
+ * liveness_model_load() and liveness_predictor_create(), and CONFIG_INVALID where no PAD network is named or inside. */
 LIVENESS_CHECKED liveness_status_t liveness_config_predictor(const liveness_config_t* config,
                                                              liveness_profiler_t* profiler,
                                                              liveness_predictor_t** predictor) LIVENESS_NOEXCEPT;
@@ -1197,9 +1198,9 @@ LIVENESS_CHECKED liveness_status_t liveness_verifier_create(liveness_model_t* co
                                                             const liveness_verifier_options_t* options,
                                                             liveness_verifier_t** verifier) LIVENESS_NOEXCEPT;
 
-/* Loads the models and the detector that the configuration names and makes of them what decides on one stream;
- * `profiler` may be NULL. As liveness_config_predictor() and liveness_verifier_create(), and CONFIG_INVALID where no
- * detector is named, UNSUPPORTED where `pipeline.tracker` is flow, csrt or kcf: C programs have no followers. */
+/* What decides on one stream, with the models of liveness_config_predictor(); `profiler` may be NULL. As that and
+ * liveness_verifier_create(), and CONFIG_INVALID where no detector is named or inside, UNSUPPORTED where
+ * `pipeline.tracker` is flow, csrt or kcf: C programs have no followers. */
 LIVENESS_CHECKED liveness_status_t liveness_config_verifier(const liveness_config_t* config,
                                                             liveness_profiler_t* profiler,
                                                             liveness_verifier_t** verifier) LIVENESS_NOEXCEPT;

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import liveness
 
-TREE = Path(__file__).resolve().parents[2]
 UNUSED_SECTIONS = ("resources", "monitoring", "logging")
-
-# Stand-ins until packages of the project's own are found: file and contract.
-THIRD_PARTY_PAD = (
-    ("minifasnet_v2_80_scale2.7.onnx", "minifasnet_v2_80.yaml"),
-    ("minifasnet_v1se_80_scale4.0.onnx", "minifasnet_v1se_80.yaml"),
-)
-THIRD_PARTY_DETECTOR = (("yunet_s_320_320.onnx", "yunet_320.yaml"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +45,8 @@ def unused_keys(config: liveness.Config) -> list[str]:
 
 
 def load(config: liveness.Config) -> Shared:
-    """Loads what the configuration names; where it names nothing, what `liveness watch` would take.
+    """Loads what the configuration names; where it names nothing, the networks inside the library.
 
     Raises LivenessError, which says what is missing.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        if not config["models.pad"]:
-            config["models.pad"] = _default("pad_default", THIRD_PARTY_PAD, Path(folder))
-        if not config["models.detector"]:
-            config["models.detector"] = _default("face_detector", THIRD_PARTY_DETECTOR, Path(folder))[0]
-        return Shared(config, config.networks(), config.ensemble())
-
-
-def _default(package: str, third_party: Sequence[tuple[str, str]], folder: Path) -> list[str]:
-    places = [Path(p) for p in os.environ.get("LIVENESS_MODEL_PATH", "").split(":") if p] + [TREE / "models"]
-    for place in places:
-        if (place / f"{package}.safetensors").is_file():
-            return [str(place / f"{package}.safetensors")]
-    models = Path(os.environ.get("LIVENESS_MODELS", TREE.parent / "shared" / "models"))
-    made = []
-    for file, contract in third_party:
-        if not (models / file).is_file():
-            raise liveness.NotFoundError(
-                f"{package}.safetensors is not in {' or '.join(map(str, places))}, nor {file} in {models}: "
-                "name the networks in --config"
-            )
-        made.append(str(folder / f"{Path(contract).stem}.safetensors"))
-        liveness.convert(models / file, TREE / "models" / "contracts" / contract, made[-1])
-    return made
+    return Shared(config, config.networks(), config.ensemble())

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,12 @@ struct Settings {
   MonitoringOptions monitoring;
   LogLevel log_level = LogLevel::kInfo;
   std::string log_file;  ///< empty: standard error
+};
+
+/// The models of a configuration.
+struct Networks {
+  std::vector<Model> pad;
+  std::optional<Model> detector;
 };
 
 /// Values of keys, each from one of four places, later ones first: defaults, file, environment, flags. Copyable; one
@@ -108,12 +115,15 @@ class Config {
   /// as load(). Throws Error(kInvalidState) where there is no file.
   Reloaded reload();
 
-  /// Loads the networks and, where one is named, the detector, and makes of them what scores single pictures.
-  /// `profiler` as in Predictor::Options. Throws as Model::load and Ensemble's constructor, and Error(kConfigInvalid)
-  /// where no network is named.
+  /// Loads the models that are named; where no PAD network or no detector is, the first of that task inside the library
+  /// takes its place, if there is one. Throws as Model::load.
+  [[nodiscard]] Networks networks() const;
+
+  /// What scores single pictures with networks(). `profiler` as in Predictor::Options. Throws as networks() and
+  /// Ensemble's constructor, and Error(kConfigInvalid) where there is no PAD network.
   [[nodiscard]] Ensemble ensemble(Profiler* profiler = nullptr) const;
 
-  /// The same for one stream; a detector must be named too. Throws as Verifier's constructor as well.
+  /// The same for one stream, which needs a detector too. Throws as Verifier's constructor as well.
   [[nodiscard]] Verifier verifier(Profiler* profiler = nullptr) const;
   /// A governor with the budgets of the section `resources`, whose best workload has the pace of the stream.
   [[nodiscard]] Governor governor() const;

@@ -39,13 +39,9 @@ void register_config(py::module_& m) {
            })
       .def("load_models",
            [](const Config& c) {
-             const Settings& s = c.settings();
              const py::gil_scoped_release release;
-             std::vector<Model> pad;
-             for (const auto& file : s.pad) pad.push_back(Model::load(file, s.loading));
-             std::optional<Model> detector;
-             if (!s.detector.empty()) detector = Model::load(s.detector, s.loading);
-             return std::make_pair(std::move(pad), std::move(detector));
+             Networks all = c.networks();
+             return std::make_pair(std::move(all.pad), std::move(all.detector));
            })
       .def("governor", &Config::governor)
       .def_static("reference", &Config::reference);

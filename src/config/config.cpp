@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "config/table.hpp"
+#include "liveness/builtin.hpp"
 #include "model/json.hpp"
 #include "model/package.hpp"
 
@@ -27,6 +28,8 @@ using config::table;
 
 constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
 constexpr std::string_view kPrefix = "LIVENESS_";
+constexpr const char* kNoPad = "models.pad: names no PAD network, and none is built into this library";
+constexpr const char* kNoDetector = "models.detector: names no detector, and none is built into this library";
 
 std::string_view section_of(std::string_view key) {
   return key.substr(0, key.find('.'));
@@ -233,11 +236,16 @@ class Config::Impl {
     return result;
   }
 
-  [[nodiscard]] std::vector<Model> load_networks() const {
-    if (settings_.pad.empty())
-      throw Error(Status::kConfigInvalid, "models.pad: the configuration names no PAD network");
-    std::vector<Model> all;
-    for (const auto& file : settings_.pad) all.push_back(Model::load(file, settings_.loading));
+  [[nodiscard]] Networks networks() const {
+    Networks all;
+    for (const auto& file : settings_.pad) all.pad.push_back(Model::load(file, settings_.loading));
+    if (!settings_.detector.empty()) all.detector = Model::load(settings_.detector, settings_.loading);
+    const auto inside = [](Task task) {
+      const auto& models = builtin_models();
+      return std::any_of(models.begin(), models.end(), [task](const BuiltinModel& m) { return m.task == task; });
+    };
+    if (all.pad.empty() && inside(Task::kPad)) all.pad.push_back(builtin_model("pad", settings_.loading));
+    if (!all.detector && inside(Task::kDetector)) all.detector = builtin_model("detector", settings_.loading);
     return all;
   }
 
@@ -361,6 +369,10 @@ Config::Reloaded Config::reload() {
   return impl_->reload();
 }
 
+Networks Config::networks() const {
+  return impl_->networks();
+}
+
 Ensemble Config::ensemble(Profiler* profiler) const {
   const Settings& s = impl_->settings_;
   Ensemble::Options o = s.stream.scoring;
@@ -376,19 +388,22 @@ Ensemble Config::ensemble(Profiler* profiler) const {
     o.cache = std::make_shared<PredictionCache>(cache);
   }
   if (s.threads > 1) o.pool = std::make_shared<WorkerPool>(s.threads);
-  std::vector<Model> networks = impl_->load_networks();
-  if (!s.detector.empty()) o.detector = Model::load(s.detector, s.loading);
+  Networks use = networks();
+  if (use.pad.empty()) throw Error(Status::kConfigInvalid, kNoPad);
+  o.detector = std::move(use.detector);
   if (!s.calibration.empty()) o.calibration = Calibration::load(s.calibration);
-  return {std::move(networks), o};
+  return {std::move(use.pad), o};
 }
 
 Verifier Config::verifier(Profiler* profiler) const {
   const Settings& s = impl_->settings_;
-  if (s.detector.empty()) throw Error(Status::kConfigInvalid, "models.detector: the configuration names no detector");
   Verifier::Options o = s.stream;
   o.scoring.profiler = profiler;
   if (!s.calibration.empty()) o.scoring.calibration = Calibration::load(s.calibration);
-  return {impl_->load_networks(), Model::load(s.detector, s.loading), o};
+  Networks use = networks();
+  if (use.pad.empty()) throw Error(Status::kConfigInvalid, kNoPad);
+  if (!use.detector) throw Error(Status::kConfigInvalid, kNoDetector);
+  return {std::move(use.pad), std::move(*use.detector), o};
 }
 
 Governor Config::governor() const {

@@ -188,8 +188,9 @@ std::vector<Row> make_table() {
   // ---- models
   t.push_back(texts(
       {"models.pad",
-       "PAD networks, several of them as an ensemble: packages, or ONNX files with a contract beside them; `liveness "
-       "watch` also takes names of packages in its search path, and searches it where the list is empty"},
+       "PAD networks, several of them as an ensemble: packages, or ONNX files with a contract beside them; none: that "
+       "inside the library. `liveness watch` also takes names of packages in its search path, and where none is named "
+       "looks into LIVENESS_MODEL_PATH first"},
       &Settings::pad));
   t.push_back(text({"models.detector", "face detector, as above"}, FIELD(detector), true));
   t.push_back(text({"models.calibration", "what `liveness calibrate` made for these PAD networks; empty: none"},

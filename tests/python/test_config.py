@@ -61,8 +61,21 @@ def test_what_is_made_from_it(tmp_path: Path, predictor: liveness.Predictor):
     assert result.score == predictor.predict(frame, color="bgr").score
     assert profiler.get("frames") == 1
     assert config.governor().admit(0.0)
+
+
+def test_without_names_the_networks_inside_the_library_are_taken():
+    inside = Config().networks()
+    assert [m.name for m in inside.pad] == ["pad_default"]
+    assert inside.detector is not None and inside.detector.name == "face_detector"
+    black = np.zeros((240, 320, 3), np.uint8)
+    with Config().ensemble() as ensemble:
+        assert ensemble.predict(black, color="bgr").verdict == liveness.Verdict.NO_FACE
+    with Config().verifier() as verifier:
+        assert verifier.push(black, 0.0, color="bgr").verdict == liveness.Verdict.NO_FACE
     with pytest.raises(liveness.ConfigInvalidError, match=r"models\.pad"):
-        Config().ensemble()
+        Config().verifier(liveness.Networks((), inside.detector))
+    with pytest.raises(liveness.ConfigInvalidError, match=r"models\.detector"):
+        Config().verifier(liveness.Networks(inside.pad, None))
 
 
 def test_streams_that_share_models(tmp_path: Path):
@@ -71,11 +84,7 @@ def test_streams_that_share_models(tmp_path: Path):
         config[f"accuracy.{key}"] = 0
     for key in ("max_outside", "max_overexposed"):
         config[f"accuracy.{key}"] = 1
-    with pytest.raises(liveness.ConfigInvalidError, match=r"models\.pad"):
-        config.verifier()
     config["models.pad"] = [str(TINY / "pad.safetensors")]
-    with pytest.raises(liveness.ConfigInvalidError, match=r"models\.detector"):
-        config.verifier()
     config["models.detector"] = str(TINY / "detector.safetensors")
     networks = config.networks()
     assert [m.name for m in networks.pad] == ["tiny_pad"]

@@ -299,11 +299,10 @@ def test_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str], monke
     file.write_text("pipeline: {scor_every: 4}")
     assert server.main(["--config", str(file)]) == 1
     assert 'did you mean "pipeline.score_every"' in capsys.readouterr().err
-    monkeypatch.setattr(networks, "TREE", tmp_path)
-    monkeypatch.setenv("LIVENESS_MODELS", str(tmp_path))
-    monkeypatch.delenv("LIVENESS_MODEL_PATH", raising=False)
+    monkeypatch.setenv("LIVENESS_MODELS_PAD", "none.safetensors")
     assert server.main([]) == 1
-    assert "name the networks in --config" in capsys.readouterr().err
+    assert "none.safetensors" in capsys.readouterr().err
+    monkeypatch.delenv("LIVENESS_MODELS_PAD")
     file.write_text(web.TINY_CONFIG)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert server.main(["--config", str(file), "--port", str(taken.getsockname()[1])]) == 1
@@ -314,10 +313,15 @@ def test_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str], monke
             server.main(wrong)
 
 
-def test_without_a_configuration_the_own_networks_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("LIVENESS_MODEL_PATH", raising=False)
+def test_without_a_configuration_the_networks_inside_the_library_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # no file of the tree is within reach
     shared = networks.load(networks.read_config(None))
     assert shared.names == ["pad_default"]
+    assert shared.networks.detector is not None
+    inside = [liveness.Model.builtin(task) for task in ("pad", "detector")]
+    assert [m.info.identity for m in (*shared.networks.pad, shared.networks.detector)] == [m.info.identity for m in inside]
     seen = visitor.picture_scorer(shared.pictures)(clip.portrait(), 0.0)
     assert len(seen["faces"]) == 1 and 0 < seen["score"] < 1
 

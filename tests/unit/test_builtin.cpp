@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cstdint>
 
+#include "liveness/config.hpp"
 #include "liveness/predictor.hpp"
 #include "model/package.hpp"
 #include "refusal.hpp"
@@ -76,4 +77,23 @@ TEST_CASE("a predictor needs no file") {
   with.detector = Model::load(LIVENESS_TINY "/detector.safetensors");
   const Predictor loaded(Model::load(LIVENESS_TINY "/pad.safetensors"), with);
   CHECK(same(loaded.predict(live_scene()), found));
+}
+
+TEST_CASE("a configuration that names no network takes those inside") {
+  const Networks inside = Config().networks();
+  REQUIRE(inside.pad.size() == 1);
+  CHECK(inside.pad[0].contract().name == "tiny_pad");
+  REQUIRE(inside.detector);
+  CHECK(inside.detector->contract().name == "tiny_detector");
+  CHECK(Config().ensemble().predict(live_scene()).score == Predictor().predict(live_scene()).score);
+  CHECK_NOTHROW(Config().verifier());
+
+  Config named;
+  named.set("models.pad", std::string(LIVENESS_TINY) + "/strict.safetensors");
+  named.set("models.isa", "portable");
+  const Networks one = named.networks();
+  REQUIRE(one.pad.size() == 1);
+  CHECK(one.pad[0].contract().name == "tiny_strict");
+  REQUIRE(one.detector);
+  CHECK(one.detector->info().isa == Isa::kPortable);
 }

@@ -44,7 +44,7 @@ class Reloaded:
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """The models that a configuration names, loaded once for any number of streams."""
+    """The models of a configuration, loaded once for any number of streams."""
 
     pad: tuple[Model, ...]
     detector: Model | None
@@ -103,27 +103,27 @@ class Config:
         return Reloaded(tuple(changed), tuple(waiting))
 
     def ensemble(self, profiler: Profiler | None = None) -> Ensemble:
-        """Loads the models that it names and makes of them what scores single pictures."""
+        """What scores single pictures with the models that it names, or with those inside the library."""
         made = Ensemble.__new__(Ensemble)
         core = _core.Ensemble.from_config(self._core, None if profiler is None else profiler._core)
         Handle.__init__(made, core)
         return made
 
     def networks(self) -> Networks:
-        """Loads the models that it names."""
+        """Loads the models that it names; where it names no PAD network or no detector, that inside the library."""
         pad, detector = self._core.load_models()
         return Networks(tuple(_model(m) for m in pad), None if detector is None else _model(detector))
 
     def verifier(self, networks: Networks | None = None, profiler: Profiler | None = None) -> Verifier:
         """What decides on one stream.
 
-        :param networks: shared with other streams; None: loads those that it names
+        :param networks: shared with other streams; None: those of :meth:`networks`
         """
         use = networks or self.networks()
         if not use.pad:
-            raise ConfigInvalidError("models.pad: the configuration names no PAD network")
+            raise ConfigInvalidError("models.pad: no PAD network is named or given")
         if use.detector is None:
-            raise ConfigInvalidError("models.detector: the configuration names no detector")
+            raise ConfigInvalidError("models.detector: no detector is named or given")
         made = Verifier.__new__(Verifier)
         measured = None if profiler is None else profiler._core
         models = [m._core for m in use.pad]
