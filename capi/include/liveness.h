@@ -1057,8 +1057,10 @@ typedef struct liveness_tracker_options_t {
   liveness_track_method_t method;
   int32_t
       detect_every;    /* default 30; 1 to 300: at most so many frames from one search of the whole frame to the next */
-  int32_t window;      /* default 96: side of the window's picture, pixels; a multiple of the detector's strides */
-  float window_scale;  /* default 2; 1.2 to 8: side of the window, times the longer side of the face */
+  int32_t window;      /* default -1: the detector's own (its contract's detector.tracking, or 96); 8 to 1024: side of
+                          the window's picture, pixels; a multiple of the detector's strides */
+  float window_scale;  /* default -1: the detector's own, or 2; 1.2 to 8: side of the window, times the longer side of
+                          the face */
   float quality_floor; /* default 0.7; 0 to 1: below, a box is doubtful and the whole frame is searched */
   int32_t confirm_within;   /* default 3; 0 to 30: frames since its last detection after which a box is never scored */
   int32_t birth;            /* default 2; 1 to 30: detections in a row that make a track */

@@ -86,6 +86,13 @@ struct ScoreContract {
   std::map<std::string, ThresholdProfile> profiles;  ///< at least "balanced"
 };
 
+/// The window through which a FaceTracker looks for a face again: what suits a detector depends on the sizes of faces
+/// that it was trained on.
+struct TrackingContract {
+  int window = 96;         ///< side of the network's input, pixels: 8..1024, a multiple of every stride
+  float window_scale = 2;  ///< 1.2..8: side of the window, times the longer side of the face
+};
+
 /// How the outputs of a detector become boxes.
 struct DetectorContract {
   /// kYunet: per stride the outputs cls, obj, bbox, kps over a grid of points (YuNet); kSsd: anchors with variances;
@@ -101,7 +108,8 @@ struct DetectorContract {
       outputs;  ///< role (cls, obj, bbox, kps; map for kGrid) to output names, one a stride (one in all for kSsd)
   float score_threshold = 0.6F;
   float nms_iou = 0.3F;
-  std::string box = "yunet";  ///< box convention of what it finds
+  std::string box = "yunet";                 ///< box convention of what it finds
+  std::optional<TrackingContract> tracking;  ///< absent: the defaults of TrackingContract
 };
 
 /// An input with its known outputs; the pixels are in the network's own size and colour order, values as InputContract

@@ -76,9 +76,10 @@ class FaceTracker {
  public:
   struct Options {
     TrackMethod method = TrackMethod::kRedetect;
-    int detect_every = 30;       ///< 1..300: at most so many frames from one search of the whole frame to the next
-    int window = 96;             ///< side of the network's input in kRedetect, pixels; a multiple of its largest stride
-    float window_scale = 2;      ///< 1.2..8: side of the window, times the longer side of the face
+    int detect_every = 30;  ///< 1..300: at most so many frames from one search of the whole frame to the next
+    int window = -1;        ///< side of the network's input in kRedetect, pixels: 8..1024, a multiple of every stride;
+                            ///< negative: the detector's own (TrackingContract)
+    float window_scale = -1;     ///< 1.2..8: side of the window, times the longer side of the face; negative: as above
     float quality_floor = 0.7F;  ///< 0..1: below, a box is doubtful
     int confirm_within = 3;      ///< 0..30: a box older than this many frames of its last detection is never scored
     int birth = 2;               ///< 1..30: detections in a row that make a track
@@ -125,6 +126,7 @@ class FaceTracker {
   /// 1..300, from the next frame on; throws Error(kInvalidArgument).
   void set_detect_every(int frames);
 
+  /// As given, with the window that is in use.
   [[nodiscard]] const Options& options() const noexcept;
   [[nodiscard]] const Model& detector() const noexcept;
 

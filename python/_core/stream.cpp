@@ -23,8 +23,14 @@ FaceTracker::Options tracker_options(const py::dict& d) {
   }
   if (!known) fail("method: \"" + method + "\" is none of redetect, none");
   o.detect_every = d["detect_every"].cast<int>();
-  o.window = d["window"].cast<int>();
-  o.window_scale = d["window_scale"].cast<float>();
+  // As in detection_options(): a negative number is a mistake here.
+  const auto window = d["window"].cast<std::optional<int>>();
+  const auto window_scale = d["window_scale"].cast<std::optional<float>>();
+  if (window && *window < 0) fail("window is " + std::to_string(*window) + ", expected 8 to 1024");
+  if (window_scale && *window_scale < 0)
+    fail("window_scale is " + std::to_string(*window_scale) + ", expected 1.2 to 8");
+  if (window) o.window = *window;
+  if (window_scale) o.window_scale = *window_scale;
   o.quality_floor = d["quality_floor"].cast<float>();
   o.confirm_within = d["confirm_within"].cast<int>();
   o.birth = d["birth"].cast<int>();

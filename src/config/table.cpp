@@ -86,15 +86,17 @@ Row maybe(About a, Get get) {
 
 // A number, or nothing where a negative value stands for "the package's own".
 template <class Get>
-Row own(About a, Get get) {
-  Row row{a.key,  std::move(a.meaning),
-          a.live, Kind::kWord,
-          false,  "number, " + short_text(a.low) + ".." + short_text(a.high) + ", or null",
-          {},     {}};
-  row.read = [get, a](Settings& s, const Field& f) {
-    get(s) = f.json().is_null() ? -1.0F : static_cast<float>(checked(f, a.low, a.high));
+Row own(const About& a, Get get) {
+  using T = std::remove_cvref_t<decltype(get(std::declval<Settings&>()))>;
+  Row row = number(a, get);
+  row.type += ", or null";
+  row.read = [get, read = row.read](Settings& s, const Field& f) {
+    if (f.json().is_null())
+      get(s) = T{-1};
+    else
+      read(s, f);
   };
-  row.write = [get](const Settings& s) { return get(s) < 0 ? Json(nullptr) : shortest(get(s)); };
+  row.write = [get, write = row.write](const Settings& s) { return get(s) < 0 ? Json(nullptr) : write(s); };
   return row;
 }
 
@@ -259,12 +261,14 @@ std::vector<Row> make_table() {
   t.push_back(number({"pipeline.birth", "detections in a row that make a track", 1, 30}, FIELD(stream.tracking.birth)));
   t.push_back(number({"pipeline.death", "frames without the face after which its track ends", 1, 300},
                      FIELD(stream.tracking.death)));
-  t.push_back(
-      number({"pipeline.window",
-              "side of the detector's input around a tracked face, pixels; a multiple of its largest stride", 32, 1024},
-             FIELD(stream.tracking.window)));
-  t.push_back(number({"pipeline.window_scale", "side of that window, times the longer side of the face", 1.2, 8},
-                     FIELD(stream.tracking.window_scale)));
+  t.push_back(own({"pipeline.window",
+                   "side of the detector's input around a tracked face, pixels; a multiple of its strides; null: the "
+                   "detector's own (`detector.tracking` of its contract), or 96",
+                   8, 1024},
+                  FIELD(stream.tracking.window)));
+  t.push_back(own({"pipeline.window_scale",
+                   "side of that window, times the longer side of the face; null: the detector's own, or 2", 1.2, 8},
+                  FIELD(stream.tracking.window_scale)));
   t.push_back(number({"pipeline.match_iou", "least overlap of a face with its predicted box", 0, 1},
                      FIELD(stream.tracking.match_iou)));
   t.push_back(number({"pipeline.same_face", "least likeness from frame to frame of one and the same face", -1, 1},

@@ -18,6 +18,11 @@ constexpr std::size_t kMaxClasses = 1000;
 constexpr std::size_t kMaxList = 64;
 constexpr std::size_t kMaxName = 128;
 constexpr std::size_t kMaxText = std::size_t{1} << 16;
+// As FaceTracker::Options.
+constexpr int kMinWindow = 8;
+constexpr int kMaxWindow = 1024;
+constexpr float kMinWindowScale = 1.2F;
+constexpr float kMaxWindowScale = 8;
 
 // In the order of the enumerations.
 constexpr std::array kTasks{"pad"sv, "detector"sv, "other"sv};
@@ -122,7 +127,7 @@ ScoreContract read_score(const Field& field) {
 
 DetectorContract read_detector(const Field& field) {
   field.only({"decode", "strides", "anchor_sizes", "variances", "softmax_scores", "outputs", "score_threshold",
-              "nms_iou", "nms_average", "box"});
+              "nms_iou", "nms_average", "box", "tracking"});
   DetectorContract detector;
   detector.decode = enum_of<DetectorContract::Decode>(field["decode"], kDecodes);
   for (const Field& item : field["strides"].items(kMaxList)) {
@@ -146,6 +151,12 @@ DetectorContract read_detector(const Field& field) {
   detector.nms_iou = field["nms_iou"].number();
   if (field.has("nms_average")) detector.nms_average = field["nms_average"].boolean();
   detector.box = field["box"].text();
+  if (field.has("tracking")) {
+    const Field tracking = field["tracking"];
+    tracking.only({"window", "window_scale"});
+    detector.tracking = {static_cast<int>(tracking["window"].integer(kMinWindow, kMaxWindow)),
+                         tracking["window_scale"].number()};
+  }
   return detector;
 }
 
@@ -368,6 +379,17 @@ class ValueChecks {
     within("detector.score_threshold", d.score_threshold, 0, 1);
     positive("detector.nms_iou", d.nms_iou, 1);
     identifier("detector.box", d.box);
+    if (d.tracking) tracking(*d.tracking, d.strides);
+  }
+
+  void tracking(const TrackingContract& t, const std::vector<int>& strides) const {
+    const char* const window = "detector.tracking.window";
+    if (t.window < kMinWindow || t.window > kMaxWindow) fail_(window, outside(t.window, kMinWindow, kMaxWindow));
+    for (const int stride : strides) {
+      if (t.window % stride == 0) continue;
+      fail_(window, std::to_string(t.window) + " is no multiple of the stride " + std::to_string(stride));
+    }
+    within("detector.tracking.window_scale", t.window_scale, kMinWindowScale, kMaxWindowScale);
   }
 
   const Fail& fail_;
@@ -470,6 +492,9 @@ Json contract_to_value(const Contract& c) {
                                            {"nms_iou", short_number(d.nms_iou)},
                                            {"box", d.box}};
     if (d.nms_average) detector["nms_average"] = true;
+    if (d.tracking) {
+      detector["tracking"] = {{"window", d.tracking->window}, {"window_scale", short_number(d.tracking->window_scale)}};
+    }
     if (d.decode == DetectorContract::Decode::kSsd) {
       detector["anchor_sizes"] = Json::array();
       for (const auto& sizes : d.anchor_sizes) detector["anchor_sizes"].push_back(numbers(sizes));

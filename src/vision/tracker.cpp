@@ -95,7 +95,9 @@ FrameLook look(const ImageView& image) {
 class FaceTracker::Impl {
  public:
   Impl(Model detector, const Options& given)
-      : options(checked(given)), kernels_(vision::roi_kernels(default_isa())), search_(detector, search_options()) {
+      : options(checked(detector, given)),
+        kernels_(vision::roi_kernels(default_isa())),
+        search_(detector, search_options()) {
     if (follows(options.method) && !options.follower) {
       throw Error(Status::kUnsupported, "tracking.method: \"" + std::string(to_string(options.method)) +
                                             "\" follows boxes with OpenCV: give tracking.follower, for instance "
@@ -202,7 +204,11 @@ class FaceTracker::Impl {
     Rect seen;      // and where that was taken
   };
 
-  static const Options& checked(const Options& o) {
+  static Options checked(const Model& detector, Options o) {
+    const auto& contract = detector.contract().detector;
+    const TrackingContract own = contract && contract->tracking ? *contract->tracking : TrackingContract();
+    if (o.window < 0) o.window = own.window;
+    if (o.window_scale < 0) o.window_scale = own.window_scale;
     check_options(o);
     return o;
   }

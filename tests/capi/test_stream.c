@@ -59,7 +59,14 @@ static void tracker(void) {
   tracks[0] = &track;
   liveness_track_init(&track, sizeof track);
   liveness_tracker_options_init(&options, sizeof options);
-  CHECK(options.detect_every == 30 && options.window == 96 && options.max_faces == 4);
+  CHECK(options.detect_every == 30 && options.window == -1 && options.window_scale == -1 && options.max_faces == 4);
+  options.window = 100; /* no multiple of the detector's stride */
+  CHECK(liveness_tracker_create(detector, &options, &t) == LIVENESS_STATUS_INVALID_ARGUMENT && t == NULL);
+  CHECK(strstr(liveness_last_error(), "100 x 100") != NULL);
+  options.window = 0;
+  CHECK(liveness_tracker_create(detector, &options, &t) == LIVENESS_STATUS_INVALID_ARGUMENT && t == NULL);
+  CHECK(strstr(liveness_last_error(), "tracking.window: 0") != NULL);
+  options.window = -1;
   options.method = LIVENESS_TRACK_METHOD_NONE;
   REQUIRE_OK(liveness_tracker_create(detector, &options, &t));
   for (i = 0; i < 3; ++i) {

@@ -45,6 +45,12 @@ def test_tracker(tiny: Callable[[str], liveness.Model]) -> None:
     assert tracker.update(next(frames), 9, color="bgr").gap
     tracker.reset()
     assert tracker.update(next(frames), 10, color="bgr").tracks[0].id > 1
+    with pytest.raises(liveness.InvalidArgumentError, match="100 x 100"):  # no multiple of the detector's stride
+        liveness.FaceTracker(tiny("detector"), liveness.TrackerOptions(window=100))
+    liveness.FaceTracker(tiny("detector"), liveness.TrackerOptions(window=64, window_scale=1.5)).close()
+    for name in ("window", "window_scale"):
+        with pytest.raises(liveness.InvalidArgumentError, match=f"{name} is -1"):
+            liveness.FaceTracker(tiny("detector"), liveness.TrackerOptions(**{name: -1}))  # type: ignore[arg-type]
     with pytest.raises(liveness.InvalidArgumentError, match="birth"):
         liveness.FaceTracker(tiny("detector"), liveness.TrackerOptions(birth=0))
     with pytest.raises(liveness.UnsupportedError, match="csrt"):

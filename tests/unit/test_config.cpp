@@ -238,6 +238,20 @@ TEST_CASE("environment and flags are checked like the file") {
   CHECK(refusal(Status::kNotFound, [&] { static_cast<void>(c.entry("skip")); }) ==
         "\"skip\": unknown key; did you mean \"pipeline.skip\"?");
   CHECK_THAT(refusal(Status::kConfigInvalid, [&] { c.set("logging.file", "\xff"); }), Contains("UTF-8"));
+  CHECK(c.settings().stream.tracking.window < 0);
+  CHECK(c.entry("pipeline.window").value == "null");
+  c.set("pipeline.window", "64");
+  c.set("pipeline.window_scale", "1.6");
+  CHECK(c.settings().stream.tracking.window == 64);
+  CHECK(c.settings().stream.tracking.window_scale == 1.6F);
+  CHECK(c.entry("pipeline.window_scale").value == "1.6");
+  for (const char* key : {"pipeline.window", "pipeline.window_scale"}) c.set(key, "null");
+  CHECK(c.settings().stream.tracking.window < 0);
+  CHECK(c.settings().stream.tracking.window_scale < 0);
+  CHECK(refusal(Status::kConfigInvalid, [&] { c.set("pipeline.window", "-1"); }) ==
+        "pipeline.window: -1 is not in 8..1024");
+  CHECK(refusal(Status::kConfigInvalid, [&] { c.set("pipeline.window_scale", "0"); }) ==
+        "pipeline.window_scale: 0 is not in 1.2..8");
   c.set("models.pad", "a,b");
   c.set("decision.abstain", "dark");
   c.set("accuracy.weights", "1,0.5");

@@ -44,6 +44,7 @@ Contract grid_detector() {
   c.detector->decode = DetectorContract::Decode::kGrid;
   c.detector->outputs = {{"map", {"a"}}};
   c.detector->nms_average = true;
+  c.detector->tracking = {128, 1.6F};
   return c;
 }
 
@@ -96,6 +97,11 @@ TEST_CASE("a contract survives JSON") {
   CHECK(copy.qualified == pad.qualified);
   CHECK(contract_from_json(contract_to_json(grid_detector()), "copy").detector->nms_average);
   CHECK(contract_to_json(full_detector()).find("nms_average") == std::string::npos);
+  const auto tracking = contract_from_json(contract_to_json(grid_detector()), "copy").detector->tracking;
+  REQUIRE(tracking);
+  CHECK(tracking->window == 128);
+  CHECK(tracking->window_scale == 1.6F);
+  CHECK_FALSE(contract_from_json(contract_to_json(full_detector()), "copy").detector->tracking);
   CHECK(contract_to_json(pad).find("0.85") != std::string::npos);
   CHECK(contract_to_json(pad).find("0.8500") == std::string::npos);
 }
@@ -107,7 +113,8 @@ TEST_CASE("every field of a contract is needed, but for those that have a meanin
                                        "crop.from.retinaface",
                                        "score.profiles.strict",
                                        "detector.outputs.kps",
-                                       "detector.nms_average"};
+                                       "detector.nms_average",
+                                       "detector.tracking"};
   for (const Contract& contract : {full_pad(), full_detector(), grid_detector(), tiny_detector_package().contract}) {
     const Json whole = Json::parse(contract_to_json(contract));
     each_field(whole, Json::json_pointer(), [&](const Json::json_pointer& pointer, const Json&) {
@@ -244,6 +251,12 @@ TEST_CASE("values out of range are refused by their path") {
       {"/detector/anchor_sizes", Json::array(), "only has a meaning with decode: ssd"},
       {"/detector/decode", "yunet", "detector.outputs.cls: missing"},
       {"/detector/nms_average", 1, "detector.nms_average"},
+      {"/detector/tracking", 128, "detector.tracking: expected"},
+      {"/detector/tracking/windw", 128, "detector.tracking.windw: unknown key; did you mean \"window\"?"},
+      {"/detector/tracking/window", 1032, "detector.tracking.window: 1032 is not in 8..1024"},
+      {"/detector/tracking/window", 100, "detector.tracking.window: 100 is no multiple of the stride 8"},
+      {"/detector/tracking/window_scale", 1.1, "detector.tracking.window_scale: 1.1 is not in 1.2..8.0"},
+      {"/detector/tracking/window_scale", 8.5, "detector.tracking.window_scale: 8.5 is not in 1.2..8.0"},
   };
   const Json good_grid = Json::parse(contract_to_json(grid_detector()));
   for (const Change& change : grid) {
@@ -280,6 +293,11 @@ TEST_CASE("a contract that does not fit its graph is refused") {
   CHECK_THAT(refused(pad, [](Contract& c) { c.input.std[2] = std::nanf(""); }), Contains("input.std[2]"));
   CHECK_THAT(refused(detector, [](Contract& c) { c.detector->outputs["kps"] = {"bbox_9"}; }),
              Contains("detector.outputs.kps[0]: \"bbox_9\" is no output of the graph"));
+  CHECK_THAT(refused(detector,
+                     [](Contract& c) {
+                       c.detector->tracking = {4, 2};
+                     }),
+             Contains("detector.tracking.window: 4 is not in 8..1024"));
   CHECK_THAT(refused(detector, [](Contract& c) { c.detector->strides = {16}; }),
              Contains("the grid of 4 points gives"));
 }

@@ -38,10 +38,11 @@ class TrackerOptions:
     """redetect: the detector looks again in a small window; none: it searches every frame."""
     detect_every: int = 30
     """1 to 300: at most so many frames from one search of the whole frame to the next. Of a Verifier: see Pace."""
-    window: int = 96
-    """Side of the window's picture, pixels; a multiple of the detector's strides."""
-    window_scale: float = 2.0
-    """1.2 to 8: side of the window, times the longer side of the face."""
+    window: int | None = None
+    """8 to 1024: side of the window's picture, pixels; a multiple of the detector's strides. None: the detector's own
+    (``detector.tracking`` of its contract), or 96."""
+    window_scale: float | None = None
+    """1.2 to 8: side of the window, times the longer side of the face. None: the detector's own, or 2."""
     quality_floor: float = 0.7
     """0 to 1: below, a box is doubtful and the whole frame is searched."""
     confirm_within: int = 3
