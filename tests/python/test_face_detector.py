@@ -32,6 +32,10 @@ def test_the_portrait_has_one_face(rows):
         assert np.hypot(found.x - seen[0], found.y - seen[1]) < 12
 
 
+def test_its_contract_names_the_window_of_a_tracker():
+    assert liveness.Model(PACKAGE).contract["detector"]["tracking"] == {"window": 144, "window_scale": 1.6}
+
+
 def test_mirrored_and_without_the_face():
     picture = data.astronaut()
     detector = liveness.FaceDetector(liveness.Model(PACKAGE))

@@ -1,4 +1,4 @@
-// The tracker on streams with known truth: made-up faces that YuNet finds.
+// The tracker on streams with known truth: made-up faces that YuNet and the detector inside the library find.
 #include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
@@ -44,6 +44,11 @@ const Model* yunet() {
   return &model;
 }
 
+const Model& built_in() {
+  static const Model model = Model::load(std::string(LIVENESS_SOURCE_DIR) + "/models/face_detector.safetensors");
+  return model;
+}
+
 // The box that the detector gives a face, in sizes of the face from its middle: the mean over places and sizes.
 Rect known_box(const Model& model, const Sprite& face) {
   const FaceDetector detector(model);
@@ -72,13 +77,10 @@ Rect box_at(const Rect& known, const Pose& at) {
   return {at.x + known.x * at.size, at.y + known.y * at.size, known.width * at.size, known.height * at.size};
 }
 
-}  // namespace
-
-TEST_CASE("Six motions: what is scored lies on the face", "[tracker]") {
-  const Model* model = yunet();
-  if (model == nullptr) return;
+// A face moves in six ways, followed with the defaults; `least` is the share of its frames that are fit to be scored.
+void check_six_motions(const Model& model, double least) {
   const Sprite face(test::first_person());
-  const Rect known = known_box(*model, face);
+  const Rect known = known_box(model, face);
 
   enum class Kind { kPlain, kFast, kVeryFast, kDim, kCovered, kLeaving };
   const std::vector<std::pair<std::string, Kind>> kinds = {{"plain", Kind::kPlain},        {"fast", Kind::kFast},
@@ -86,10 +88,11 @@ TEST_CASE("Six motions: what is scored lies on the face", "[tracker]") {
                                                            {"covered", Kind::kCovered},    {"leaving", Kind::kLeaving}};
   for (const auto& [name, kind] : kinds) {
     CAPTURE(name);
-    FaceTracker tracker(*model);
+    FaceTracker tracker(model);
     Stage stage;
     double sum = 0;
     int seen = 0;
+    int searched = 0;
     int off = 0;
     int present = 0;
     int claimed = 0;
@@ -111,6 +114,7 @@ TEST_CASE("Six motions: what is scored lies on the face", "[tracker]") {
       if (kind == Kind::kDim) stage.light(0.15F);
       const auto& update = tracker.update(stage.shoot(2), i * kFrame);
       if (!gone && i > 0) ++present;
+      searched += update.searched ? 1 : 0;
       for (const Track& track : update.tracks) {
         ids.insert(track.id);
         if (!track.scorable) continue;
@@ -126,20 +130,18 @@ TEST_CASE("Six motions: what is scored lies on the face", "[tracker]") {
     }
     const double mean = seen > 0 ? sum / seen : 0;
     INFO("mean IoU " << mean << ", scorable " << seen << " of " << present << ", off the face " << off << ", ids "
-                     << ids.size());
+                     << ids.size() << ", searches of the whole frame " << searched);
     CHECK(mean >= 0.85);
     CHECK(off == 0);
     CHECK(claimed == 0);
-    CHECK(seen >= present * 9 / 10);
+    CHECK(seen >= least * present);
     CHECK(ids.size() == (kind == Kind::kCovered ? 2 : 1));  // one second behind a board ends a track
   }
 }
 
-TEST_CASE("A still face has a still box", "[tracker]") {
-  const Model* model = yunet();
-  if (model == nullptr) return;
+void check_still_box(const Model& model) {
   const Sprite face(test::first_person());
-  FaceTracker tracker(*model);
+  FaceTracker tracker(model);
   Stage stage;
   stage.paint(face, {320, 240, 150});
   double sum[4] = {};
@@ -164,6 +166,43 @@ TEST_CASE("A still face has a still box", "[tracker]") {
     const double deviation = std::sqrt(std::max(squares[k] / n - mean * mean, 0.0));
     CHECK(deviation <= 0.01 * size);
   }
+}
+
+}  // namespace
+
+TEST_CASE("Six motions: what is scored lies on the face", "[tracker]") {
+  if (const Model* model = yunet(); model != nullptr) check_six_motions(*model, 0.9);
+}
+
+TEST_CASE("Six motions with the detector inside the library", "[tracker]") {
+  check_six_motions(built_in(), 0.9);
+}
+
+TEST_CASE("The window is the one asked for, else the detector's own, else 96 pixels and 2 faces", "[tracker]") {
+  const auto in_use = [](const Model& model, int window, float window_scale) {
+    FaceTracker::Options options;
+    options.window = window;
+    options.window_scale = window_scale;
+    const FaceTracker tracker(model, options);
+    return std::pair(tracker.options().window, tracker.options().window_scale);
+  };
+  Package own = test::tiny_detector_package();
+  own.contract.detector->tracking = {64, 1.5F};
+  const Model with = test::tiny_model(own);
+  CHECK(in_use(with, -1, -1) == std::pair(64, 1.5F));
+  CHECK(in_use(with, 32, -1) == std::pair(32, 1.5F));
+  CHECK(in_use(with, -1, 3) == std::pair(64, 3.0F));
+  CHECK(in_use(test::tiny_detector(), -1, -1) == std::pair(96, 2.0F));
+  CHECK(in_use(built_in(), -1, -1) == std::pair(144, 1.6F));
+  CHECK(FaceTracker(with).options().window == 64);
+}
+
+TEST_CASE("A still face has a still box", "[tracker]") {
+  if (const Model* model = yunet(); model != nullptr) check_still_box(*model);
+}
+
+TEST_CASE("A still face has a still box with the detector inside the library", "[tracker]") {
+  check_still_box(built_in());
 }
 
 TEST_CASE("An id never passes from one face to another when they cross", "[tracker]") {
@@ -454,6 +493,8 @@ TEST_CASE("Bad options and times are refused by name", "[tracker]") {
     check_refusal([&] { FaceTracker(detector, o); }, status, name);
   };
   refused([](auto& o) { o.detect_every = 0; }, "tracking.detect_every");
+  refused([](auto& o) { o.window = 0; }, "tracking.window: 0");
+  refused([](auto& o) { o.window_scale = 0; }, "tracking.window_scale: 0");
   refused([](auto& o) { o.window_scale = std::numeric_limits<float>::quiet_NaN(); }, "tracking.window_scale");
   refused([](auto& o) { o.quality_floor = 1.5F; }, "tracking.quality_floor");
   refused([](auto& o) { o.birth = 0; }, "tracking.birth");

@@ -28,6 +28,8 @@ import package  # noqa: E402
 SURE = 0.8  # the teacher's score from which a face must be found
 LEAST = 0.15  # detections below this score are not looked at
 BANDS = (10, 15, 22, 33, 50, 71, 90)  # face heights in % of the frame
+FLOOR = 0.7  # the tracker's quality_floor
+WINDOWS = ((96, 2.0), (112, 1.6), (128, 1.6), (144, 1.6), (160, 1.6))  # pixels, faces wide; the contract's is one
 Find = Callable[[np.ndarray], np.ndarray]
 
 
@@ -43,14 +45,32 @@ class Student:
     def __call__(self, image: np.ndarray) -> np.ndarray:
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         pixels, back = letterboxed(grey, self.width, self.height)
+        faces = self.look(pixels)
+        faces[:, :4] *= np.tile(back, 2)
+        faces[:, 5:] *= np.tile(back, 5)
+        return faces
+
+    def through(self, image: np.ndarray, face: np.ndarray, window: int, scale: float) -> float:
+        """The best score in a tracker's window around a face: a square of `window` pixels, `scale` faces wide."""
+        h, w = image.shape[:2]
+        side = round(scale * max(face[2:4] - face[:2]))
+        left, top = (
+            int(min(max(c - side / 2, 0), n - side) if n > side else (n - side) / 2)
+            for c, n in zip((face[:2] + face[2:4]) / 2, (w, h), strict=True)
+        )
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[max(top, 0) : top + side, max(left, 0) : left + side]
+        before, beside = max(-top, 0), max(-left, 0)
+        after, behind = side - before - grey.shape[0], side - beside - grey.shape[1]
+        part = cv2.copyMakeBorder(grey, before, after, beside, behind, cv2.BORDER_CONSTANT)
+        how = cv2.INTER_AREA if side > window else cv2.INTER_LINEAR
+        return float(self.look(cv2.resize(part, (window, window), interpolation=how))[:, 4].max(initial=0))
+
+    def look(self, pixels: np.ndarray) -> np.ndarray:
         with torch.no_grad():
             out = self.net(package.to_values(pixels[None, ..., None], self.net.contract))
             rows = decode(tuple(out[name] for name in self.detector["outputs"]["map"]))[0].numpy()
         rows[:, 4] = 1 / (1 + np.exp(-rows[:, 4]))
-        faces = suppress(rows[rows[:, 4] >= LEAST], self.detector["nms_iou"], self.detector.get("nms_average", False))
-        faces[:, :4] *= np.tile(back, 2)
-        faces[:, 5:] *= np.tile(back, 5)
-        return faces
+        return suppress(rows[rows[:, 4] >= LEAST], self.detector["nms_iou"], self.detector.get("nms_average", False))
 
 
 class Remembered:
@@ -178,13 +198,20 @@ def jitter(find: Find, items: list[Item]) -> tuple[float, float]:
     return tuple(np.median(spreads, 0))
 
 
+def followed(student: Student, find: Find, items: list[Item], threshold: float) -> list[str]:
+    """The share of the largest faces found in whole pictures that a tracker would be sure of, a window each."""
+    seen = [(i.image, f[np.prod(f[:, 2:4] - f[:, :2], 1).argmax()]) for i in items if len(f := find(i.image))]
+    seen = [(image, face) for image, face in seen if face[4] >= threshold]
+    return [share(sum(student.through(*s, *w) >= FLOOR for s in seen), len(seen)) for w in WINDOWS]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--package", type=Path, required=True)
     parser.add_argument("--yunet", type=Path, required=True)
     parser.add_argument("--card", type=Path)
-    parser.add_argument("--every", type=int, default=1, help="the last three tables look at every nth picture only")
+    parser.add_argument("--every", type=int, default=1, help="the last four tables look at every nth picture only")
     args = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -281,6 +308,15 @@ def main() -> None:
     moving = [i for i in replay[::16] + nuaa[::10] if len(i.faces) and i.faces[0, 4] >= SURE]
     for name, (find, _) in finders.items():
         say("| {} | {:.2f} | {:.2f} |".format(name, *jitter(find, moving)))
+    say("")
+
+    wide = [f"{window} pixels, {scale:g} faces" for window, scale in WINDOWS]
+    say(
+        "| found faces with a score of .7 in a tracker's window, % | " + " | ".join(wide) + " |",
+        "|---|" + "---|" * len(WINDOWS),
+    )
+    for what, items in (("Replay-Attack test", replay), ("NUAA test", nuaa), ("portraits", portraits), ("news", news)):
+        say(f"| {what} | " + " | ".join(followed(student, finders["ours"][0], items, finders["ours"][1])) + " |")
     remembered.save()
 
     if args.card:

@@ -36,6 +36,7 @@ CONTRACT: dict[str, Any] = {
         "nms_iou": 0.3,
         "nms_average": True,
         "box": "yunet",
+        "tracking": {"window": 144, "window_scale": 1.6},
     },
     "licence": "Apache-2.0",
     "provenance": "Trained by models/training/detector to answer as YuNet (MIT) does; models/face_detector.md.",
