@@ -2,7 +2,7 @@
 """The model card from what was measured: no figure in it is written by hand.
 
 card.py --work WORK [--name default] --package models/pad_default.safetensors --report WORK/default_report.json \
-  [--beside WORK/open_report.json] --out models/pad_default.md
+  [--beside WORK/public_report.json] --out models/pad_default.md
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 def whose(seen: list[str]) -> str:
     if not seen:
         return """No picture of NUAA, Replay-Attack or CASIA-FASD gave a view: the figures below are leave-one-set-out figures for each."""
-    return """Pictures of the training parts of NUAA, Replay-Attack and CASIA-FASD gave views, so the figures below are of other people
-before **cameras that the network has seen**. What it is worth on a camera that it has not seen, the variant `open` tells, which
-was made in the same way without these sets (`pad_open.md`; its AUC / EER stand beside this network's below)."""
+    return """Pictures of the training parts of NUAA, Replay-Attack and CASIA-FASD gave views, so the figures below are of other pictures
+and, but for NUAA (whose protocol has 3 of its 12 bona fide people and 9 of its 18 attacked ones in both parts), of other people,
+before **cameras that the network has seen**. What it is worth on a camera that it has not seen, `pad_public` tells, which
+was made in the same way without these sets ([card](pad_public.md); its AUC / EER stand beside this network's below)."""
 
 
 def frames(seen: list[str]) -> str:
@@ -181,7 +182,7 @@ While it learned, AUC / correlation with the teacher on the test parts:
 * Bona fide faces are lost most often in {NAMES[lost]} ({percent(sets[lost]["bpcer"])}): one threshold does not fit all cameras.
 * It has seen no masks of latex or silicone and no faces in 3D print; what it says of them is chance.
 * Gray pictures and infrared count as attacks: the teacher says so.
-* People of the view pictures are mostly members of the US Congress, faces from the news and faces with masks; error rates by
+* People of the view pictures are mostly members of the US Congress{", faces from the news" if "news" in origins else ""} and faces with masks; error rates by
   age, sex or skin were not measured.
 * Thresholds are of the three sets' cameras. On another camera calibrate first.
 """

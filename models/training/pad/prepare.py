@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -61,7 +62,7 @@ def main() -> None:
     detector = liveness.FaceDetector(liveness.Model(args.detector, contract=args.contract))
     r = np.random.default_rng(args.seed)
     index: list[tuple] = []
-    portraits: list[tuple[np.ndarray, np.ndarray]] = []
+    portraits: list[tuple[np.ndarray, np.ndarray, str]] = []
     rooms: list[np.ndarray] = []
     with (args.out / "pool.u8").open("wb") as pool:
 
@@ -82,7 +83,7 @@ def main() -> None:
                 box = find_face(detector, picture)
                 if box is None:
                     continue
-                portraits.append((picture, box))
+                portraits.append((picture, box, origin))
                 scale = min(1.5, r.uniform(60, 160) / box[3], 640 / max(picture.shape))
             else:
                 scale = min(1, 240 / min(picture.shape[:2]))
@@ -90,19 +91,19 @@ def main() -> None:
                 box = np.float32([*(side * 0.35), *(side * 0.3)])
             how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=how)
-            add("thing" if kind != "face" else "face", small, box * scale)
+            add("thing" if kind != "face" else "face", small, box * scale, origin)
             if kind != "face":
                 side = min(small.shape[:2])
                 rooms.append(small[:side, :side])
         print(f"{len(portraits)} portraits, {len(rooms)} others", flush=True)
-        for number, (picture, box) in enumerate(portraits):
+        for number, (picture, box, origin) in enumerate(portraits):
             scale = min(1, 160 / box[3])
             small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             for turn in range(args.scenes):
                 kind = "live" if (number + turn) % 2 == 0 else "print" if r.random() < 0.5 else "screen"
-                add(kind, *simulate.scene(small, box * scale, rooms[r.integers(len(rooms))], r, kind))
+                add(kind, *simulate.scene(small, box * scale, rooms[r.integers(len(rooms))], r, kind), origin)
             if box[3] >= SHARP:
-                sharpen(add, picture, box, rooms[r.integers(len(rooms))], r)
+                sharpen(partial(add, origin=origin), picture, box, rooms[r.integers(len(rooms))], r)
     at, height, width, kind, origin, box, tone = zip(*index, strict=True)
     np.savez(
         args.out / "pool.npz",
