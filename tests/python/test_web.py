@@ -171,14 +171,16 @@ def test_garbage_never_comes_through_as_anything_else() -> None:
 def test_too_fast(open_app: Callable[..., TestClient]) -> None:
     with join(open_app(fps=2)) as ws:
         ws.receive_json()
+        for _ in range(8):
+            ws.send_bytes(GOOD)
+        # A frame that is dropped is told of, so that a page that waits for its answer goes on.
+        while ws.receive_json()["dropped"]["too_fast"] == 0:
+            pass
         for _ in range(100):
             ws.send_bytes(GOOD)
-        answers = []
         while (message := ws.receive_json())["type"] != "error":
-            answers.append(message)
+            pass
         assert (message["code"], "2 a second" in message["message"]) == ("too_fast", True)
-    # A frame that is dropped is told of, so that a page that waits for its answer goes on.
-    assert answers and answers[-1]["dropped"]["too_fast"] > 0
 
 
 def test_rate() -> None:
