@@ -180,12 +180,18 @@ LIVENESS_API void liveness_image_init(liveness_image_t* image, size_t size, cons
 typedef struct liveness_model_t liveness_model_t;
 
 /* Instruction set of the engine. AUTO: the best of this machine, or what the environment variable LIVENESS_ISA
- * (portable, avx2, avx512) names. */
+ * (portable, avx2, avx512, amx) names. */
 typedef int32_t liveness_isa_t;
-enum { LIVENESS_ISA_AUTO = 0, LIVENESS_ISA_PORTABLE = 1, LIVENESS_ISA_AVX2 = 2, LIVENESS_ISA_AVX512 = 3 };
+enum {
+  LIVENESS_ISA_AUTO = 0,
+  LIVENESS_ISA_PORTABLE = 1,
+  LIVENESS_ISA_AVX2 = 2,
+  LIVENESS_ISA_AVX512 = 3,
+  LIVENESS_ISA_AMX = 4
+};
 
 /* What the dense convolutions are computed in. AUTO: the fastest that the package is qualified for and that the machine
- * has instructions for, otherwise FP32. FP16: devices that have it. */
+ * gains from, otherwise FP32. FP16: devices that have it. */
 typedef int32_t liveness_precision_t;
 enum {
   LIVENESS_PRECISION_AUTO = 0,

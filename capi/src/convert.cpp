@@ -37,6 +37,7 @@ static_assert(LIVENESS_ISA_AUTO == static_cast<int>(Isa::kAuto));
 static_assert(LIVENESS_ISA_PORTABLE == static_cast<int>(Isa::kPortable));
 static_assert(LIVENESS_ISA_AVX2 == static_cast<int>(Isa::kAvx2));
 static_assert(LIVENESS_ISA_AVX512 == static_cast<int>(Isa::kAvx512));
+static_assert(LIVENESS_ISA_AMX == static_cast<int>(Isa::kAmx));
 
 static_assert(LIVENESS_PRECISION_AUTO == static_cast<int>(Precision::kAuto));
 static_assert(LIVENESS_PRECISION_FP32 == static_cast<int>(Precision::kFp32));
@@ -179,7 +180,7 @@ Model::Options from_c(const liveness_model_options_t* options) {
   check_reserved(c.reserved, "options.reserved");
   check_reserved(c.reserved2, "options.reserved2");
   Model::Options o;
-  o.isa = enumerator<Isa>(c.isa, 4, "options.isa");
+  o.isa = enumerator<Isa>(c.isa, 5, "options.isa");
   o.verify = c.verify != 0;
   if (c.contract != nullptr) o.contract = c.contract;
   o.precision = enumerator<Precision>(c.precision, LIVENESS_PRECISION_FP16 + 1, "options.precision");

@@ -125,7 +125,7 @@ struct Golden {
 /// What the dense convolutions are computed in; tensors between layers, depthwise convolutions, the first layer and the
 /// classifier stay fp32. Ordered from exact to coarse but for kFp16.
 enum class Precision : std::uint8_t {
-  kAuto,  ///< the fastest that the package is qualified for and that the machine has instructions for, otherwise fp32
+  kAuto,  ///< the fastest that the package is qualified for and that the machine gains from, otherwise fp32
   kFp32,
   kBf16,  ///< operands of the matrix products rounded to bfloat16, sums in fp32
   kInt8,  ///< unsigned activations with scale and zero point a pixel, signed weights with a scale an output channel
@@ -162,16 +162,16 @@ struct Contract {
 };
 
 /// Instruction set of the CPU engine, slowest first.
-enum class Isa : std::uint8_t { kAuto, kPortable, kAvx2, kAvx512 };
+enum class Isa : std::uint8_t { kAuto, kPortable, kAvx2, kAvx512, kAmx };
 
 [[nodiscard]] std::string_view to_string(Isa isa) noexcept;
 /// The instruction sets that this machine can run, slowest first; always holds kPortable.
 [[nodiscard]] std::vector<Isa> available_isas();
-/// What kAuto means here: the best one, or what the environment variable LIVENESS_ISA (portable, avx2, avx512) names.
+/// What kAuto means here: the best one, or what LIVENESS_ISA (portable, avx2, avx512, amx) in the environment names.
 /// Throws Error(kUnsupported) where it names one that the machine lacks, Error(kInvalidArgument) where it names none.
 [[nodiscard]] Isa default_isa();
-/// Precisions below fp32 that the native engine has fast instructions for on this machine, fastest first; `isa` must be
-/// available and not kAuto. The others work too, but gain nothing.
+/// Precisions below fp32 in which the native engine is faster than in fp32 on this machine, fastest first; `isa` must
+/// be available and not kAuto. The others work too, but gain nothing.
 [[nodiscard]] std::vector<Precision> fast_precisions(Isa isa);
 
 /// Name and shape of a graph input or output; shape without the batch axis, in the order of the original file (C, H,

@@ -27,7 +27,7 @@ using OptionsTuple =
 Model::Options options(const OptionsTuple& from) {
   const auto& [isa, verify, precision, backend, device, plugin, allow_code] = from;
   Model::Options o;
-  o.isa = enumerator<Isa>("isa", isa, 4);
+  o.isa = enumerator<Isa>("isa", isa, 5);
   o.verify = verify;
   o.precision = enumerator<Precision>("precision", precision, 5);
   o.backend = enumerator<Backend>("backend", backend, 3);

@@ -43,6 +43,8 @@ std::vector<std::string> cpu_features() {
   note(__builtin_cpu_supports("avx512vl") != 0, "avx512vl");
   note(__builtin_cpu_supports("avx512vnni") != 0, "avx512vnni");
   note(__builtin_cpu_supports("avx512bf16") != 0, "avx512bf16");
+  const std::vector<Isa> isas = available_isas();
+  note(std::find(isas.begin(), isas.end(), Isa::kAmx) != isas.end(), "amx");
 #endif
   return all;
 }

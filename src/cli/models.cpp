@@ -205,7 +205,7 @@ Model load(const ModelFile& file, Model::Options options) {
 
 void EngineFlags::add_to(CLI::App& app) {
   app.add_option("--isa", isa, "instruction set of the engine")
-      ->check(CLI::IsMember({"auto", "portable", "avx2", "avx512"}))
+      ->check(CLI::IsMember({"auto", "portable", "avx2", "avx512", "amx"}))
       ->capture_default_str();
   app.add_option("--precision", precision, "what dense convolutions are computed in; auto: what the package allows")
       ->check(CLI::IsMember({"auto", "fp32", "bf16", "int8", "fp16"}))
@@ -222,7 +222,7 @@ void EngineFlags::add_to(CLI::App& app) {
 
 Model::Options EngineFlags::options() const {
   Model::Options options;
-  for (const Isa one : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512})
+  for (const Isa one : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAmx})
     if (isa == to_string(one)) options.isa = one;
   for (const Precision one : {Precision::kFp32, Precision::kBf16, Precision::kInt8, Precision::kFp16})
     if (precision == to_string(one)) options.precision = one;

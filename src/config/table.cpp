@@ -199,7 +199,7 @@ std::vector<Row> make_table() {
                    FIELD(calibration), true));
   t.push_back(choice(
       {"models.isa", "instruction set of the engine; auto: the best of this machine, or what LIVENESS_ISA names"},
-      FIELD(loading.isa), std::array<std::string_view, 4>{"auto", "portable", "avx2", "avx512"}));
+      FIELD(loading.isa), std::array<std::string_view, 5>{"auto", "portable", "avx2", "avx512", "amx"}));
   t.push_back(
       number({"models.verify", "score the first golden input of a package after loading it, and fail where it misses"},
              FIELD(loading.verify)));

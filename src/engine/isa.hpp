@@ -5,7 +5,7 @@
 
 namespace liveness::engine {
 
-// Products of bytes (AVX512-VNNI, AVX-VNNI) and of bfloat16 (AVX512-BF16) for plans of this instruction set.
+// Products of bytes (AMX, AVX512-VNNI, AVX-VNNI) and of bfloat16 (AMX, AVX512-BF16) for plans of this instruction set.
 [[nodiscard]] bool has_vnni(Isa isa) noexcept;
 [[nodiscard]] bool has_bf16(Isa isa) noexcept;
 

@@ -124,14 +124,25 @@ struct Kernels {
 };
 
 // Convolutions below fp32. Weights are packed as 32-bit units: [segment][unit of the depth][output of the block][value
-// of the unit], signed bytes or 16-bit numbers for int8, bfloat16 for bf16. `depth` counts units.
+// of the unit], signed bytes or 16-bit numbers for int8, bfloat16 for bf16. `depth` counts units. Scratch holds `sums`
+// floats; then, of a 1x1 convolution of stride 1, steps and lowest values of `chunk` pixels and the pixels; of another,
+// the rows that its window covers, each with `beyond` times its stride in pixels and a vector behind it.
 struct LowKernels {
   Kernel conv_bf16;   // null: no instructions for it
   Kernel conv_int8;   // 1x1 of stride 1
   int int8_per_unit;  // 4: bytes; 2: 16-bit numbers
+  int int8_inputs;    // fewest channels with which int8 gains time over bf16
+  int int8_outputs;
+  int wide_vectors;    // vectors a block holds at most
+  int depth_multiple;  // units of a pixel are filled up with zeros to a multiple of this
+  int chunk;
+  int beyond;
+  int sums;
+  bool gates;       // both can multiply their sums with a pixel
+  void (*enter)();  // what a thread calls before the first of these kernels in a pass; or null
+  void (*leave)();  // and after the last
 };
 inline constexpr int kBf16PerUnit = 2;
-inline constexpr int kLowChunk = 48;  // pixels of a 1x1 convolution in scratch at once: a multiple of all large tiles
 
 extern const Kernels kPortableKernels;
 extern const LowKernels kPortableLow;
@@ -143,6 +154,7 @@ extern const Kernels kAvx512Kernels;
 extern const LowKernels kAvx512Low;
 extern const LowKernels kAvx512VnniLow;
 extern const LowKernels kAvx512Bf16Low;  // and VNNI, which every CPU with AVX512-BF16 has
+extern const LowKernels kAmxLow;         // beside kAvx512Kernels
 #endif
 
 }  // namespace liveness::engine

@@ -13,6 +13,7 @@
 using Unit = int __attribute__((may_alias));
 
 inline constexpr float kSteps = 255.0F;
+inline constexpr int kLowChunk = 48;  // a multiple of all large tiles
 
 // One register tile, as Tile is; steps of `a` are in units.
 struct LowTile {
@@ -233,14 +234,6 @@ LIVENESS_INLINE void quantize_pixels(const float* from, Index stride, int channe
   }
 }
 
-// Rows from y on that lie in one line for a 1x1 convolution of stride 1.
-LIVENESS_INLINE int rows_in_line(const Operation& op, int y, int y1) {
-  if (!tight(op.a) || !tight(op.out) || (op.has_b && !tight(op.b))) return 1;
-  int rows = smaller(y1 - y, smaller(unwrapped(op.a, y), unwrapped(op.out, y)));
-  if (op.has_b) rows = smaller(rows, unwrapped(op.b, y));
-  return rows;
-}
-
 LIVENESS_INLINE void low_blocks(const Operation& op, float* arena, LowTile t, int y, int x, int pixels,
                                 void (*line)(LowTile t, int pixels)) {
   for (int j = 0; j < op.block_count; ++j) {
@@ -367,5 +360,19 @@ void conv_bf16(const Operation& op, float* arena, int y0, int y1) {
 
 template <class Dot>
 constexpr LowKernels make_low_kernels(Kernel bf16) {
-  return {bf16, bordered<conv_whole<Dot>>, Dot::kPerUnit};
+  return {
+      .conv_bf16 = bf16,
+      .conv_int8 = bordered<conv_whole<Dot>>,
+      .int8_per_unit = Dot::kPerUnit,
+      .int8_inputs = 32,
+      .int8_outputs = 32,
+      .wide_vectors = kMaxVectors,
+      .depth_multiple = 1,
+      .chunk = kLowChunk,
+      .beyond = 0,
+      .sums = 0,
+      .gates = false,
+      .enter = nullptr,
+      .leave = nullptr,
+  };
 }

@@ -11,6 +11,10 @@
 #include <utility>
 #include <vector>
 
+#ifdef LIVENESS_X86
+#include <xmmintrin.h>
+#endif
+
 #include "engine/engine.hpp"
 #include "engine/isa.hpp"
 #include "engine/kernels.hpp"
@@ -34,6 +38,7 @@ Index rounded(Index n, Index to) {
 const Kernels& kernels_of(Isa isa) {
   switch (isa) {
 #ifdef LIVENESS_X86
+    case Isa::kAmx:
     case Isa::kAvx512: return kAvx512Kernels;
     case Isa::kAvx2: return kAvx2Kernels;
 #endif
@@ -44,6 +49,7 @@ const Kernels& kernels_of(Isa isa) {
 const LowKernels& low_kernels_of(Isa isa) {
   switch (isa) {
 #ifdef LIVENESS_X86
+    case Isa::kAmx: return kAmxLow;
     case Isa::kAvx512: return has_bf16(isa) ? kAvx512Bf16Low : has_vnni(isa) ? kAvx512VnniLow : kAvx512Low;
     case Isa::kAvx2: return has_vnni(isa) ? kAvx2VnniLow : kAvx2Low;
 #endif
@@ -315,14 +321,41 @@ class CpuWorkspace final : public Workspace {
   Index margin_;
 };
 
+// What a pass needs of the thread that runs it. Numbers too small for a whole fraction count as zero, whatever the
+// caller has chosen: many CPUs take a hundred times as long over them.
+class ThreadState {
+ public:
+  // `low`: null where no layer is below fp32.
+  explicit ThreadState(const LowKernels* low) : low_(low) {
+#ifdef LIVENESS_X86
+    _mm_setcsr(control_ | kTinyIsZero);
+#endif
+    if (low_ != nullptr && low_->enter != nullptr) low_->enter();
+  }
+  ~ThreadState() {
+    if (low_ != nullptr && low_->leave != nullptr) low_->leave();
+#ifdef LIVENESS_X86
+    _mm_setcsr(control_);
+#endif
+  }
+  ThreadState(const ThreadState&) = delete;
+  ThreadState& operator=(const ThreadState&) = delete;
+
+ private:
+  const LowKernels* low_;
+#ifdef LIVENESS_X86
+  static constexpr unsigned kTinyIsZero = 0x8040;  // flush to zero, denormals are zeros
+  const unsigned control_ = _mm_getcsr();
+#endif
+};
+
 class CpuExecutable final : public Executable {
  public:
   CpuExecutable(Graph graph, Isa isa, Precision precision) : kernels_(kernels_of(isa)), low_(low_kernels_of(isa)) {
     for (const int id : graph.outputs) {
       output_sizes_.push_back(static_cast<std::size_t>(elements(graph.values[at(id)].shape)));
     }
-    // The kernels below fp32 have no gates.
-    net_ = lower(std::move(graph), kernels_.lanes, precision == Precision::kFp32);
+    net_ = lower(std::move(graph), kernels_.lanes, precision == Precision::kFp32 || low_.gates);
     choose_precisions(precision);
     find_roots();
     Scheduler scheduler(net_, roots_);
@@ -348,6 +381,7 @@ class CpuExecutable final : public Executable {
   }
 
   void run(Workspace& workspace) const override {
+    const ThreadState state(low_used_ ? &low_ : nullptr);
     float* arena = static_cast<CpuWorkspace&>(workspace).arena();
     for (const Step& step : steps_) run_step(step, arena, false);
   }
@@ -355,6 +389,7 @@ class CpuExecutable final : public Executable {
   // Rows are brought just before they are needed, to a ring of as few as the steps allow: what has been copied is still
   // in the nearest cache when it is read, and what comes next is fetched while the first layer computes.
   void run_from(Workspace& workspace, const float* values, const InputContract& /*size*/) const override {
+    const ThreadState state(low_used_ ? &low_ : nullptr);
     float* arena = static_cast<CpuWorkspace&>(workspace).arena();
     const Rows& in = rows_[at(net_.input)];
     int rows = 0;
@@ -389,6 +424,7 @@ class CpuExecutable final : public Executable {
 
   std::vector<StepTime> profile(int rounds) const override {
     using Clock = std::chrono::steady_clock;
+    const ThreadState state(low_used_ ? &low_ : nullptr);
     const CpuWorkspace workspace(arena_floats_, margin_);
     std::vector<std::vector<double>> times(net_.layers.size());
     for (int round = 0; round < rounds; ++round) {
@@ -641,9 +677,10 @@ class CpuExecutable final : public Executable {
         continue;
       }
       // Rounding to whole numbers costs scores most in the first layers, and with few channels it gains no time.
-      const bool sensitive = dense++ < kFloatLayers || std::min(in.channels, out.channels) < kFewChannels;
+      const bool sensitive = dense++ < kFloatLayers;
+      const bool gains = in.channels >= low_.int8_inputs && out.channels >= low_.int8_outputs;
       Precision lowest = layer.lowest;
-      if (lowest == Precision::kAuto) lowest = sensitive ? Precision::kBf16 : Precision::kInt8;
+      if (lowest == Precision::kAuto) lowest = sensitive || !gains ? Precision::kBf16 : Precision::kInt8;
       Precision chosen = std::min(precision, lowest);
       // Sums of a million products of bytes would not fit 32 bits.
       if (chosen == Precision::kInt8 && (!is_plain(layer.op) || in.channels > kMaxInt8Channels)) {
@@ -656,6 +693,7 @@ class CpuExecutable final : public Executable {
         chosen = Precision::kFp32;
       }
       precisions_[i] = chosen;
+      low_used_ = low_used_ || chosen != Precision::kFp32;
     }
   }
 
@@ -666,7 +704,10 @@ class CpuExecutable final : public Executable {
   }
   static float from_bf16(std::uint16_t half) { return std::bit_cast<float>(std::uint32_t{half} << 16); }
 
-  static int units(int values, int per_unit) { return (values + per_unit - 1) / per_unit; }
+  // Units of a pixel.
+  int units(int channels, int per_unit) const {
+    return static_cast<int>(rounded((channels + per_unit - 1) / per_unit, low_.depth_multiple));
+  }
 
   // What the largest of the layers below fp32 makes of its input.
   Index scratch_floats() const {
@@ -677,13 +718,14 @@ class CpuExecutable final : public Executable {
       const Tensor4& in = net_.values[at(layer.inputs[0])];
       const bool int8 = precisions_[i] == Precision::kInt8;
       const Index pixel = units(in.channels, int8 ? low_.int8_per_unit : kBf16PerUnit);
-      Index size = 2 * kLowChunk + kLowChunk * pixel;
+      Index size = low_.chunk * (2 + pixel);
       if (!is_plain(layer.op)) {
         const Pads& pads = pads_[at(roots_[at(layer.inputs[0])])];
         const Index ring = (layer.op.kernel_h - 1) * layer.op.dilation_h + 1;
-        size = ring * ((pads.left + in.width + pads.right) * pixel + kernels_.lanes);
+        const Index columns = pads.left + in.width + pads.right + low_.beyond * layer.op.stride_w;
+        size = ring * (columns * pixel + kernels_.lanes);
       }
-      most = std::max(most, size + kAlign);  // vectors are written whole
+      most = std::max(most, low_.sums + size + kAlign);  // vectors are written whole
     }
     return most;
   }
@@ -787,7 +829,7 @@ class CpuExecutable final : public Executable {
       return;
     }
     for (int v = 0; v < vectors;) {
-      const int n = block_vectors(vectors - v);
+      const int n = block_vectors(vectors - v, fp32 ? kernels_.wide_vectors : low_.wide_vectors);
       planned.blocks.push_back({v, n, 0, nullptr});
       v += n;
     }
@@ -798,8 +840,8 @@ class CpuExecutable final : public Executable {
   }
 
   // Equal shares rather than a narrow rest: a narrow tile loads more for each multiplication.
-  int block_vectors(int left) const {
-    const int blocks = (left + kernels_.wide_vectors - 1) / kernels_.wide_vectors;
+  static int block_vectors(int left, int widest) {
+    const int blocks = (left + widest - 1) / widest;
     return (left + blocks - 1) / blocks;
   }
 
@@ -920,13 +962,13 @@ class CpuExecutable final : public Executable {
 
   static constexpr std::size_t kMaxDenseInputs = 1024;
   static constexpr int kFloatLayers = 2;
-  static constexpr int kFewChannels = 32;
   static constexpr int kMaxInt8Channels = 1 << 16;
 
   const Kernels& kernels_;
   const LowKernels& low_;
   Network net_;
   std::vector<Precision> precisions_;  // of each layer
+  bool low_used_ = false;              // one of them is below fp32
   std::vector<int> roots_;             // the value in whose memory a value lies
   std::vector<Pads> pads_;
   std::vector<Rows> rows_;

@@ -44,8 +44,8 @@ constexpr RoiKernels kPortable = {prepare_linear, linear,   prepare_fir, accumul
 
 const RoiKernels& roi_kernels(Isa isa) noexcept {
 #ifdef LIVENESS_ROI_X86
-  if (isa == Isa::kAvx512 && has_byte_permutes()) return kRoiAvx512;
-  if (isa == Isa::kAvx512 || isa == Isa::kAvx2) return kRoiAvx2;
+  if (isa >= Isa::kAvx512 && has_byte_permutes()) return kRoiAvx512;
+  if (isa >= Isa::kAvx2) return kRoiAvx2;
 #endif
   static_cast<void>(isa);
   return kPortable;

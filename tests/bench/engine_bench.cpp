@@ -32,7 +32,7 @@ double fma_peak(Isa isa) {
   constexpr long kRounds = 40000;
   constexpr int kSums = 16;
   const auto start = Clock::now();
-  if (isa == Isa::kAvx512) {
+  if (isa >= Isa::kAvx512) {
     asm volatile(
         "mov %0, %%rcx\n"
         "1:\n"

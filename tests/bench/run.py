@@ -331,14 +331,15 @@ class Bench:
                 return
             self.start(children, "batch16", logname, [*ours, "16", "fp32"])
             isa, macs = children["ours"].hello["isa"], children["ours"].hello["macs"]
-            if isa in ("avx512", "avx2"):
-                self.start(children, "peak", logname, [self.worker, "peak", isa])
+            wide = isa in ("avx512", "amx")
+            if wide or isa == "avx2":
+                self.start(children, "peak", logname, [self.worker, "peak", "avx512" if wide else isa])
             for engine in self.peers:
                 self.start(children, engine, logname, [self.python or "", HERE / "peers.py", "engine", engine, self.work, name, inputs])
             if "openvino" in self.peers:
                 native = [self.tool("liveness_bench_openvino"), self.openvino_library(), self.work / f"{name}.onnx", inputs, *map(str, NETS[name].shape)]
                 self.start(children, "openvino_c", logname, [*native, "f32"])
-                if isa == "avx512":
+                if wide:
                     self.start(children, "ours_avx2", logname, [*ours, "1", "fp32"], {"LIVENESS_ISA": "avx2"})
                     self.start(children, "openvino_c_avx2", logname, [*native, "f32"], {"ONEDNN_MAX_CPU_ISA": "AVX2"})
                 self.start(children, "openvino_c_bf16", logname, [*native, "bf16"])
@@ -374,7 +375,7 @@ class Bench:
                 rate = [[macs / ms / 1e6 for ms in r] for r in times["ours"]]  # GMAC/s
                 peak = [max(peak_macs / ms / 1e6 for ms in r) for r in times["peak"]]  # the best of a burst: a peak is a limit
                 shares = [statistics.median(r) / p for r, p in zip(rate, peak, strict=True)]
-                self.add(f"{label}/peak", "GMAC/s", statistics.median(flat(rate)), statistics.median(peak), f"measured FMA peak, {isa}",
+                self.add(f"{label}/peak", "GMAC/s", statistics.median(flat(rate)), statistics.median(peak), f"measured FMA peak, {'avx512' if wide else isa}",
                          statistics.median(shares), percentile(flat(rate), 0.01), min(peak))  # fmt: skip
         finally:
             for child in children.values():
@@ -715,7 +716,7 @@ def machine() -> str:
         cpu = {k.strip(): v.strip() for k, v in fields.items()}
     except OSError:
         cpu = {}
-    known = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "asimd", "sve")
+    known = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "sve")
     flags = [f for f in known if f in cpu.get("flags", cpu.get("Features", "")).split()]
     family = f"family {cpu['cpu family']} model {cpu['model']}" if "cpu family" in cpu else platform.machine()
     parts = [f"{cpu.get('model name', platform.processor() or 'CPU')} ({family})", f"{os.cpu_count()} cores", " ".join(flags),

@@ -301,8 +301,8 @@ static void bad_options(void) {
   CHECK(found == NULL);
 
   liveness_model_options_init(&m, sizeof m);
-  m.isa = 4;
-  CHECK_FAILS(liveness_model_load("x", &m, &model), INVALID, "options.isa is 4");
+  m.isa = 5;
+  CHECK_FAILS(liveness_model_load("x", &m, &model), INVALID, "options.isa is 5");
   m.isa = 0;
   m.reserved = 1;
   CHECK_FAILS(liveness_model_load("x", &m, &model), INVALID, "options.reserved");

@@ -20,7 +20,7 @@ static void models(void) {
   REQUIRE_OK(liveness_model_info(pad, &info));
   CHECK(info.task == LIVENESS_TASK_PAD && info.width == 8 && info.height == 8 && info.channels == 3);
   CHECK(info.output_count == 1 && info.node_count == 3 && info.parameters == 12 && info.macs > 0);
-  CHECK(info.isa >= LIVENESS_ISA_PORTABLE && info.isa <= LIVENESS_ISA_AVX512);
+  CHECK(info.isa >= LIVENESS_ISA_PORTABLE && info.isa <= LIVENESS_ISA_AMX);
   CHECK(info.weight_bytes > 0 && info.workspace_bytes > 0);
   REQUIRE_OK(liveness_model_info(detector_model, &info));
   CHECK(info.task == LIVENESS_TASK_DETECTOR && info.output_count == 4);
@@ -60,7 +60,7 @@ static void from_memory_on_every_isa(void) {
   outputs[0] = scores;
   liveness_model_options_init(&options, sizeof options);
   options.verify = 0;
-  for (isa = LIVENESS_ISA_PORTABLE; isa <= LIVENESS_ISA_AVX512; ++isa) {
+  for (isa = LIVENESS_ISA_PORTABLE; isa <= LIVENESS_ISA_AMX; ++isa) {
     liveness_model_t* model = NULL;
     liveness_model_info_t info;
     liveness_status_t status;

@@ -5,9 +5,11 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <thread>
 #include <vector>
 
 #if defined(__x86_64__)
+#include <xmmintrin.h>
 #define LIVENESS_X86 1
 #endif
 #include "engine/kernels.hpp"
@@ -86,6 +88,66 @@ TEST_CASE("bf16 convolutions are exact on what bf16 can hold") {
         keep_eight_bits(made.input);
         keep_eight_bits(made.graph.tensors[static_cast<std::size_t>(made.weight)].data);
         check(made, Precision::kBf16, "window " + std::to_string(seed));
+      }
+    }
+  }
+}
+
+TEST_CASE("bf16 convolutions of few pixels") {
+  unsigned seed = 2000;
+  for (const auto& [height, width] :
+       std::vector<std::pair<int, int>>{{1, 2}, {3, 1}, {3, 5}, {4, 4}, {1, 16}, {17, 1}, {1, 33}, {5, 13}}) {
+    for (const auto& [ins, outs] : std::vector<std::pair<int, int>>{{3, 1}, {31, 17}, {64, 40}, {97, 33}}) {
+      for (const int kernel : {1, 3}) {
+        const int pad = kernel / 2;
+        const Window w{{kernel, kernel}, {1, 1}, {pad, pad, pad, pad}, {1, 1}};
+        Inner made = inner(++seed, {1, ins, height, width}, outs, w, Precision::kBf16, ins == outs, Op::kPRelu);
+        keep_eight_bits(made.input);
+        keep_eight_bits(made.graph.tensors[static_cast<std::size_t>(made.weight)].data);
+        check(made, Precision::kBf16, std::to_string(height) + " x " + std::to_string(width));
+      }
+    }
+  }
+}
+
+// y = conv(x), y times a number a channel that depends on the mean of y, plus x.
+TEST_CASE("squeeze-excite below fp32") {
+  unsigned seed = 3000;
+  for (const Precision precision : {Precision::kBf16, Precision::kInt8}) {
+    for (const int channels : {4, 16, 37, 130}) {
+      for (const bool residual : {false, true}) {
+        GraphBuilder b(++seed);
+        const int x = b.add(Op::kRelu, {GraphBuilder::value(b.input({1, channels, 11, 13}))});
+        const int y = b.conv1x1(x, channels);
+        Node& conv = b.graph.nodes.back();
+        conv.attributes.push_back({"precision", std::string(to_string(precision))});
+        const int weights = conv.inputs[1].id;
+        const int mean = b.add(Op::kGlobalAveragePool, {GraphBuilder::value(y)});
+        const int gate = b.add(Op::kSigmoid, {GraphBuilder::value(b.conv1x1(mean, channels))});
+        int z = b.add(Op::kMul, {GraphBuilder::value(y), GraphBuilder::value(gate)});
+        if (residual) z = b.add(Op::kAdd, {GraphBuilder::value(z), GraphBuilder::value(x)});
+        z = b.prelu(z);
+        Inner made;
+        made.graph = b.finish({z});
+        made.input = random_values(std::int64_t{channels} * 11 * 13, seed, 0, 2);
+        auto& weight = made.graph.tensors[static_cast<std::size_t>(weights)].data;
+        if (precision == Precision::kBf16) {
+          keep_eight_bits(made.input);
+          keep_eight_bits(weight);
+        } else {
+          // Every pixel has the numbers 0 and 255, every output the weight 127: all steps are whole.
+          for (std::size_t i = 0; i < made.input.size(); ++i) {
+            const std::size_t c = i / (11 * 13);
+            made.input[i] =
+                c < 2 ? 255.0F * static_cast<float>(c) : static_cast<float>(mixed(static_cast<std::uint32_t>(i)) % 256);
+          }
+          for (std::size_t i = 0; i < weight.size(); ++i) {
+            weight[i] = i % static_cast<std::size_t>(channels) == 0
+                            ? 127.0F
+                            : static_cast<float>(static_cast<int>(i % 255) - 127);
+          }
+        }
+        check(made, precision, std::to_string(channels) + " channels");
       }
     }
   }
@@ -190,6 +252,66 @@ TEST_CASE("a node's attribute keeps it from going lower") {
   }
 }
 
+TEST_CASE("numbers too small for a whole fraction count as zero, whatever the caller's thread makes of them") {
+#ifdef LIVENESS_X86
+  constexpr unsigned kTinyIsZero = 0x8040;
+  const unsigned before = _mm_getcsr();
+  const Window w{{1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}};
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
+    Inner made = inner(17, {1, 64, 4, 5}, 64, w, precision, false, Op::kPRelu);
+    for (float& v : made.input) v *= 1e-39F;
+    for (const Node& node : made.graph.nodes) {
+      if (node.op != Op::kConv) continue;
+      auto& bias = made.graph.tensors[static_cast<std::size_t>(node.inputs[2].id)].data;
+      std::fill(bias.begin(), bias.end(), 0.0F);
+    }
+    for (const Isa isa : available_isas()) {
+      INFO(to_string(precision) << " on " << to_string(isa));
+      const auto executable = plan_cpu(made.graph, isa, precision);
+      const auto workspace = executable->make_workspace();
+      for (const unsigned control : {before & ~kTinyIsZero, before | kTinyIsZero}) {
+        _mm_setcsr(control);
+        const auto found = run_engine(*executable, *workspace, made.graph, made.input);
+        const unsigned after = _mm_getcsr();
+        _mm_setcsr(before);
+        CHECK((after & kTinyIsZero) == (control & kTinyIsZero));
+        CHECK(std::all_of(found[0].begin(), found[0].end(),
+                          [](float v) { return (std::bit_cast<std::uint32_t>(v) & 0x7fffffffU) == 0; }));
+      }
+    }
+  }
+#endif
+}
+
+TEST_CASE("threads share a plan below fp32") {
+  GraphBuilder b(3);
+  int x = b.conv(b.input({1, 3, 40, 40}), 32, {{3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}});
+  for (const int channels : {103, 64, 231, 130, 128}) x = b.prelu(b.conv1x1(x, channels));
+  x = b.prelu(b.conv(x, 40, {}));
+  const Graph graph = b.finish({x});
+  const auto input = random_values(std::int64_t{3} * 40 * 40, 5, 0, 2);
+  for (const Isa isa : available_isas()) {
+    for (const Precision precision : {Precision::kBf16, Precision::kInt8}) {
+      INFO(to_string(precision) << " on " << to_string(isa));
+      const auto executable = plan_cpu(graph, isa, precision);
+      const auto workspace = executable->make_workspace();
+      const auto first = run_engine(*executable, *workspace, graph, input);
+      std::vector<char> same(4, 1);
+      std::vector<std::thread> threads;
+      for (char& mine : same) {
+        threads.emplace_back([&] {
+          const auto own = executable->make_workspace();
+          for (int i = 0; i < 6; ++i) {
+            if (!same_bits(run_engine(*executable, *own, graph, input), first)) mine = 0;
+          }
+        });
+      }
+      for (auto& thread : threads) thread.join();
+      CHECK(std::count(same.begin(), same.end(), 1) == 4);
+    }
+  }
+}
+
 // This machine's plans use the best products of bytes that it has; the ones of lesser machines are tried one by one.
 TEST_CASE("products of whole numbers agree on every kind of instruction") {
   using engine::Index;
@@ -206,6 +328,7 @@ TEST_CASE("products of whole numbers agree on every kind of instruction") {
   kinds.push_back({"AVX-512", Isa::kAvx512, 16, &engine::kAvx512Low});
   if (__builtin_cpu_supports("avx512vnni") != 0)
     kinds.push_back({"AVX512-VNNI", Isa::kAvx512, 16, &engine::kAvx512VnniLow});
+  kinds.push_back({"AMX", Isa::kAmx, 16, &engine::kAmxLow});
 #endif
   constexpr int kIns = 37;
   constexpr int kPixels = 53;
@@ -214,14 +337,15 @@ TEST_CASE("products of whole numbers agree on every kind of instruction") {
     if (std::find(available.begin(), available.end(), kind.isa) == available.end()) continue;
     INFO(kind.name);
     const int per = kind.kernels->int8_per_unit;
-    const int units = (kIns + per - 1) / per;
+    const int multiple = kind.kernels->depth_multiple;
+    const int units = ((kIns + per - 1) / per + multiple - 1) / multiple * multiple;
     const int lanes = kind.lanes;
     // The largest products there are: 16 bits would not hold the sum of two.
     const auto value = [](int pixel, int c) { return c == 0 ? 0 : (pixel + c) % 7 == 0 ? 3 : 255; };
     const auto weight = [](int o, int c) { return (o * 5 + c) % 3 == 0 ? -127 : 127; };
 
     const int stride = 48;
-    std::vector<float> arena(static_cast<std::size_t>(stride * kPixels + lanes * kPixels + 4096), 0.0F);
+    std::vector<float> arena(static_cast<std::size_t>(stride * kPixels + lanes * kPixels + 8192), 0.0F);
     for (int p = 0; p < kPixels; ++p) {
       for (int c = 0; c < stride; ++c) {
         // What lies beyond the channels must not count.
@@ -256,7 +380,9 @@ TEST_CASE("products of whole numbers agree on every kind of instruction") {
     op.weight = sums.data();
     op.scale = ones.data();
     op.bias = zeros.data();
+    if (kind.kernels->enter != nullptr) kind.kernels->enter();
     kind.kernels->conv_int8(op, arena.data(), 0, 1);
+    if (kind.kernels->leave != nullptr) kind.kernels->leave();
     int wrong = 0;
     for (int p = 0; p < kPixels; ++p) {
       for (int o = 0; o < lanes; ++o) {

@@ -231,9 +231,18 @@ TEST_CASE("instruction sets: names, order, and what the environment may say") {
   REQUIRE(isas.front() == Isa::kPortable);
   for (std::size_t i = 1; i < isas.size(); ++i) CHECK(isas[i - 1] < isas[i]);
   CHECK(to_string(Isa::kAvx512) == "avx512");
+  CHECK(to_string(Isa::kAmx) == "amx");
   for (const Isa isa : isas) {
     setenv("LIVENESS_ISA", std::string(to_string(isa)).c_str(), 1);
     CHECK(default_isa() == isa);
+  }
+  CHECK(fast_precisions(Isa::kPortable).empty());
+  for (const Isa isa : isas) {
+    // bf16 is never fast without int8: what multiplies it multiplies bytes faster.
+    const auto fast = fast_precisions(isa);
+    const bool bf16 = std::find(fast.begin(), fast.end(), Precision::kBf16) != fast.end();
+    CHECK((!bf16 || fast.front() == Precision::kInt8));
+    if (isa == Isa::kAmx) CHECK(bf16);
   }
   setenv("LIVENESS_ISA", "sse9", 1);
   CHECK_THROWS_WITH(default_isa(), Catch::Contains("sse9"));

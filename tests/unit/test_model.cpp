@@ -81,7 +81,7 @@ TEST_CASE("a model tells what it holds") {
 TEST_CASE("every instruction set of the machine loads, another is refused") {
   const Bytes bytes = write_package(package_with_goldens());
   const auto available = available_isas();
-  for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
     Model::Options options;
     options.isa = isa;
     if (std::find(available.begin(), available.end(), isa) != available.end()) {

@@ -13,7 +13,7 @@ Color = Literal["bgr", "rgb", "bgra", "rgba", "gray", "nv12", "nv21"]
 """Layout of a picture: (height, width, 3), (height, width, 4), or (height, width) for gray; NV12 and NV21 are
 (height * 3 / 2, width) with the chroma rows below the luma rows."""
 
-Isa = Literal["auto", "portable", "avx2", "avx512"]
+Isa = Literal["auto", "portable", "avx2", "avx512", "amx"]
 """Instruction set of the engine."""
 
 Precision = Literal["auto", "fp32", "bf16", "int8", "fp16"]
